@@ -1,0 +1,20 @@
+//! Every protocol an OpenMV camera speaks, from both ends, with no I/O.
+//!
+//! ```text
+//!   Input (bytes, stall, gone) + now  -->  Machine  -->  Turn (send, wait until, done)
+//! ```
+//!
+//! Start with [`Machine`]. Each protocol has a `codec`
+//! (packets to bytes and back), a `host` (our side) and a `camera` (their side); the virtual
+//! cameras of `omv-sim` are built from the `camera` halves, so every codec is tried from both
+//! ends, and each also has vectors that came from outside.
+//!
+//! Deliberately absent: threads, clocks, `unsafe`, logging, and any board's name.
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used)
+)]
+
+mod machine;
+
+pub use machine::{Input, Machine, Malformed, Turn};

@@ -1,0 +1,167 @@
+//! Why nothing will be done: found out before a camera is touched.
+
+/// A wish that has no plan. Nothing was erased or written when one of these is returned.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// No file was given, and the camera is a real one.
+    #[error("no firmware file was given")]
+    NoImage,
+    /// The archive or folder has no file for this board.
+    #[error("{source_name} has no `{file}` for {board}{}", list(has))]
+    NotInside {
+        /// The archive or folder.
+        source_name: String,
+        /// The file looked for.
+        file: String,
+        /// The board.
+        board: String,
+        /// Boards it does have files for.
+        has: Vec<String>,
+    },
+    /// The archive is not one that is safe to read.
+    #[error("{source_name} cannot be used: {why}")]
+    BadArchive {
+        /// The archive.
+        source_name: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The file names another board.
+    #[error("{file} is for {says}, and the camera is {board}")]
+    WrongBoard {
+        /// The file.
+        file: String,
+        /// What it says it is for.
+        says: String,
+        /// What the camera is.
+        board: String,
+    },
+    /// The file does not fit.
+    #[error("{file} has {size} bytes, {region} has room for {room}")]
+    TooLarge {
+        /// The file.
+        file: String,
+        /// Its size, bytes.
+        size: u64,
+        /// Where it should go.
+        region: String,
+        /// Bytes there.
+        room: u64,
+    },
+    /// The file is not what its name says.
+    #[error("{file} is not usable as {region}: {why}")]
+    NotValid {
+        /// The file.
+        file: String,
+        /// Where it should go.
+        region: String,
+        /// What a test found.
+        why: String,
+    },
+    /// Recovery needs the loader programs.
+    #[error("the loader program `{file}` was not found")]
+    NoLoader {
+        /// File name.
+        file: String,
+    },
+    /// A loader file nobody has tested.
+    #[error("`{file}` is not the loader this program knows: its SHA-256 is {found}")]
+    UnknownLoader {
+        /// File name.
+        file: String,
+        /// The hash found, lower-case hex.
+        found: String,
+    },
+    /// The state is one from which this cannot be done.
+    #[error("a camera in state `{state}` cannot do this")]
+    WrongState {
+        /// The state.
+        state: omv_boards::State,
+    },
+    /// The board has no such region, or it must not be written.
+    #[error("{board} has no region `{region}` that can be used like this{}", why.as_ref().map(|w| format!(": {w}")).unwrap_or_default())]
+    NoRegion {
+        /// The board.
+        board: String,
+        /// The region asked for.
+        region: String,
+        /// Why not, if the board says.
+        why: Option<String>,
+    },
+    /// The program does not know how to flash this board yet.
+    #[error("{board} cannot be flashed by this program: {why}")]
+    Unsupported {
+        /// The board.
+        board: String,
+        /// Why.
+        why: String,
+    },
+    /// The image leaves no room for the record that keeps the bootloader waiting.
+    #[error("{file} uses the bytes at {address:#010x} that parking needs")]
+    CannotPark {
+        /// The file.
+        file: String,
+        /// Where the record would go.
+        address: u32,
+    },
+}
+
+impl Refusal {
+    /// Stable name.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoImage => "no-image",
+            Self::NotInside { .. } => "not-inside",
+            Self::BadArchive { .. } => "bad-archive",
+            Self::WrongBoard { .. } => "wrong-board",
+            Self::TooLarge { .. } => "too-large",
+            Self::NotValid { .. } => "not-valid",
+            Self::NoLoader { .. } => "no-loader",
+            Self::UnknownLoader { .. } => "unknown-loader",
+            Self::WrongState { .. } => "wrong-state",
+            Self::NoRegion { .. } => "no-region",
+            Self::Unsupported { .. } => "unsupported-board",
+            Self::CannotPark { .. } => "cannot-park",
+        }
+    }
+
+    /// One thing a person can do.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::NoImage => {
+                "Download a release from OpenMV and name its zip, folder or firmware.bin."
+            }
+            Self::NotInside { .. } => {
+                "Use the release zip or folder that was made for this board."
+            }
+            Self::BadArchive { .. } => {
+                "Download the file again from where OpenMV publishes its releases."
+            }
+            Self::WrongBoard { .. } => {
+                "Use the file from this board's folder of the release; check the name printed on the camera."
+            }
+            Self::TooLarge { .. } | Self::NotValid { .. } => {
+                "Download the file again; if it is meant to be like this, say that you want to force it."
+            }
+            Self::NoLoader { .. } => {
+                "Get the Python package openmv-ota 1.0.7 (`pip download --no-deps openmv-ota==1.0.7`) and name its wheel, or install OpenMV IDE."
+            }
+            Self::UnknownLoader { .. } => {
+                "Use the loader files of the package openmv-ota 1.0.7; force it only if you know where yours come from."
+            }
+            Self::WrongState { .. } => "Restart the camera, or recover it.",
+            Self::NoRegion { .. } => "Ask for the camera's information to see its regions.",
+            Self::Unsupported { .. } => "Use OpenMV IDE for this board.",
+            Self::CannotPark { .. } => "Flash without parking: the order of writing stays safe.",
+        }
+    }
+}
+
+fn list(boards: &[String]) -> String {
+    if boards.is_empty() {
+        String::new()
+    } else {
+        format!("; it has files for {}", boards.join(", "))
+    }
+}

@@ -1,0 +1,198 @@
+//! The vocabulary of plans.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use omv_boards::{Board, State};
+use serde::Serialize;
+
+use crate::image::{Image, Part};
+
+/// How much a step can hurt. Consent is asked for the worst of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Risk {
+    /// Changes nothing that lasts.
+    Reads,
+    /// Replaces what can be written again.
+    Rewrites,
+    /// Cannot be undone.
+    Forever,
+}
+
+/// One step. Each is idempotent, and each wait in it has an end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Step {
+    /// Send the running camera into its bootloader. The watch is armed before the command is
+    /// sent, because the bootloader leaves again within seconds.
+    Enter {
+        /// The state it appears in.
+        expect: State,
+        /// How long that may take.
+        limit: Duration,
+    },
+    /// Wait until a camera appears, for a person's hands or for its own next start.
+    Hands {
+        /// What the person should do.
+        ask: String,
+        /// Any of these states ends the wait.
+        expect: Vec<State>,
+        /// How long to wait.
+        limit: Duration,
+    },
+    /// Say the first word to the bootloader: it stays from then on. Also proves that it is the
+    /// one expected.
+    Hold {
+        /// Resident bootloader or flashloader.
+        expect: State,
+    },
+    /// Put a program into RAM through the ROM.
+    Load {
+        /// Index of the image.
+        image: usize,
+    },
+    /// Start the program in RAM.
+    Jump {
+        /// Where.
+        start: u32,
+        /// The state it appears in.
+        expect: State,
+        /// How long that may take.
+        limit: Duration,
+    },
+    /// Tell the flashloader what kind of flash there is.
+    Configure,
+    /// Erase the flash configuration block and have the loader write it anew.
+    BootBlock {
+        /// Its address.
+        start: u32,
+        /// Bytes to erase.
+        size: u32,
+    },
+    /// Read a region and hand the bytes to whoever asked.
+    Save {
+        /// Region name.
+        region: String,
+        /// First address.
+        start: u32,
+        /// Bytes.
+        size: u32,
+    },
+    /// Read what is there and note which sectors differ from the image; the later steps leave
+    /// equal ones alone.
+    Compare {
+        /// What.
+        part: Part,
+    },
+    /// Make the resident bootloader wait for ever until the vectors are written.
+    Park {
+        /// Index of the firmware image.
+        image: usize,
+        /// The sector that holds vectors and record.
+        sector: Range<u32>,
+    },
+    /// Erase sectors.
+    Erase {
+        /// What.
+        part: Part,
+    },
+    /// Write bytes to erased sectors.
+    Write {
+        /// What.
+        part: Part,
+    },
+    /// Read back what was written and compare every byte.
+    Verify {
+        /// What.
+        part: Part,
+    },
+    /// Erase a range without writing anything to it, and check that it is blank.
+    Blank {
+        /// Region name.
+        region: String,
+        /// First address.
+        start: u32,
+        /// Bytes.
+        size: u32,
+    },
+    /// Read the boot fuse.
+    ReadFuse {
+        /// OCOTP word.
+        word: u32,
+        /// The bit that should be set, as a mask.
+        mask: u32,
+    },
+    /// Burn it, unless it is already set.
+    BurnFuse {
+        /// OCOTP word.
+        word: u32,
+        /// The bit, as a mask.
+        mask: u32,
+    },
+    /// Reset the camera and watch what it becomes.
+    Leave {
+        /// The state it should reach.
+        expect: State,
+        /// How long that may take.
+        limit: Duration,
+    },
+    /// Ask the running camera who it is.
+    Ask,
+}
+
+/// What will be done to one camera. The dry run prints it, the executor runs it.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The board.
+    pub board: &'static Board,
+    /// Images that steps refer to.
+    pub images: Vec<Image>,
+    /// In order.
+    pub steps: Vec<Step>,
+    /// What a person should know first.
+    pub warnings: Vec<String>,
+}
+
+impl Plan {
+    /// The worst risk in it.
+    pub fn risk(&self) -> Risk {
+        self.steps.iter().map(Step::risk).max().unwrap_or(Risk::Reads)
+    }
+
+    /// The steps as shown to people and programs.
+    pub fn describe(&self) -> Vec<StepInfo> {
+        self.steps.iter().map(|step| self.info(step)).collect()
+    }
+}
+
+impl Step {
+    /// How much it can hurt.
+    pub fn risk(&self) -> Risk {
+        match self {
+            Self::BurnFuse { .. } => Risk::Forever,
+            Self::BootBlock { .. }
+            | Self::Park { .. }
+            | Self::Erase { .. }
+            | Self::Write { .. }
+            | Self::Blank { .. } => Risk::Rewrites,
+            _ => Risk::Reads,
+        }
+    }
+}
+
+/// One step of a plan, as shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StepInfo {
+    /// The verb: `reset`, `erase`, `write`, `verify`.
+    pub verb: &'static str,
+    /// What it acts on.
+    pub what: String,
+    /// Bytes it moves, at most.
+    pub bytes: u64,
+    /// How much it can hurt.
+    pub risk: Risk,
+    /// The same step as command lines of NXP's tools, where they can do it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub equivalent: Vec<String>,
+}

@@ -1,0 +1,45 @@
+//! What a virtual camera looks like on USB in one of its states.
+
+use std::time::Duration;
+
+use omv_wire::usb::{Setup, Speed};
+
+/// One USB personality: descriptors, class requests, endpoints. The [`Port`](crate::Port) it is
+/// plugged into does the rest of USB chapter 9 and the pacing.
+pub trait Face: Send {
+    /// Bus speed.
+    fn speed(&self) -> Speed;
+
+    /// Device descriptor, 18 bytes.
+    fn device(&self) -> Vec<u8>;
+
+    /// The one configuration, whole.
+    fn configuration(&self) -> Vec<u8>;
+
+    /// String descriptor by index, as text; index 0 is the port's business.
+    fn string(&self, index: u8) -> Option<String>;
+
+    /// SET_CONFIGURATION came.
+    fn configured(&mut self, _now: Duration) {}
+
+    /// A class or vendor request, or one for a class descriptor. `data` is that of an OUT.
+    /// `None` is a STALL.
+    fn control(&mut self, now: Duration, setup: &Setup, data: &[u8]) -> Option<Vec<u8>>;
+
+    /// Whether an OUT endpoint takes data now; otherwise it answers NAK.
+    fn accepts(&self, _now: Duration, _endpoint: u8) -> bool {
+        true
+    }
+
+    /// Data on an OUT endpoint.
+    fn out(&mut self, now: Duration, endpoint: u8, data: &[u8]);
+
+    /// At most `limit` bytes from an IN endpoint, if it has any.
+    fn take(&mut self, now: Duration, endpoint: u8, limit: usize) -> Option<Vec<u8>>;
+
+    /// Time on the wire of one transfer of this many bytes.
+    fn transfer_time(&self, endpoint: u8, bytes: usize) -> Duration;
+
+    /// When something will happen here by itself.
+    fn next(&self) -> Option<Duration>;
+}

@@ -1,0 +1,355 @@
+//! The command line, defined once: the parser, the help, the man pages and the completions all
+//! come from here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const HELP: &str = "\
+{about}
+
+{usage-heading} {usage}
+
+Look:
+  list         What is plugged in, and what state it is in
+  info         Everything about one camera, or about a firmware file
+
+Bring to life:
+  flash        Put firmware on a camera, from whatever state it is in
+  recover      Rebuild a camera that does not start any more
+  reset        Restart a camera, or send it into its bootloader
+
+Keep safe:
+  backup       Save a region of a camera's flash to a file
+  restore      Put a saved region back
+  erase        Erase the camera's internal disk
+
+More:
+  sim          A virtual camera, to try things on
+  completions  Print a completion script for a shell
+  man          Write the manual pages
+  help         Print help, also for one command
+
+{options}{after-help}";
+
+/// Find, flash and recover OpenMV cameras.
+#[derive(Debug, Parser)]
+#[command(
+    name = "omv",
+    version,
+    help_template = HELP,
+    after_help = "Try it without a camera: omv flash -c sim:rt1062",
+    max_term_width = 100,
+    disable_help_subcommand = false
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options every command understands.
+#[derive(Clone, Debug, Args)]
+pub struct Common {
+    /// Which camera: serial number, port, USB place, board name, name of a running simulator, or
+    /// `sim:rt1062` for one inside this process (`sim:rt1062@FILE` keeps its state)
+    #[arg(short, long, global = true, value_name = "CAMERA", env = "OMV_CAMERA")]
+    pub camera: Option<String>,
+    /// Print JSON: one object a line, the result last
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Also look at a USB/IP server, such as a camera another machine exports
+    #[arg(long, global = true, value_name = "HOST:PORT")]
+    pub usbip: Vec<String>,
+    /// Write everything that goes over the wire to a file, as readable text
+    #[arg(long, global = true, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto)]
+    pub color: Colour,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// What is plugged in, and what state it is in
+    #[command(after_help = "Examples:\n  omv list\n  omv list --json\n  omv list --watch")]
+    List(List),
+    /// Everything about one camera, or about a firmware file
+    #[command(
+        after_help = "Examples:\n  omv info\n  omv info -c sim:rt1062\n  omv info firmware.bin\n  omv info firmware_v5.0.0.zip --board rt1062"
+    )]
+    Info(Info),
+    /// Put firmware on a camera, from whatever state it is in
+    ///
+    /// Detects the board and its state, enters the bootloader, erases only what it writes, reads
+    /// everything back, and returns the camera to running.
+    #[command(
+        after_help = "Examples:\n  omv flash firmware.zip\n  omv flash firmware.bin --dry-run\n  omv flash firmware.bin --romfs romfs0.img\n  omv flash -c sim:rt1062"
+    )]
+    Flash(Flash),
+    /// Rebuild a camera that does not start any more
+    ///
+    /// Loads a helper program through the chip's own ROM, then writes the boot block, the
+    /// resident bootloader and the firmware anew. Tells you when to set and remove the wire.
+    #[command(
+        after_help = "Examples:\n  omv recover firmware.zip --loaders openmv_ota-1.0.7-py3-none-any.whl\n  omv recover --dry-run firmware.bin --loaders loaders/\n  omv recover -c sim:rt1062"
+    )]
+    Recover(Recover),
+    /// Save a region of a camera's flash to a file
+    #[command(
+        after_help = "Examples:\n  omv backup -o disk.img\n  omv backup firmware -o firmware.bin\n  omv backup romfs -o romfs.img"
+    )]
+    Backup(Backup),
+    /// Put a saved region back
+    #[command(
+        after_help = "Examples:\n  omv restore disk.img\n  omv restore romfs.img --region romfs"
+    )]
+    Restore(Restore),
+    /// Erase the camera's internal disk; it makes a new, empty one when it starts
+    #[command(after_help = "Examples:\n  omv erase disk\n  omv erase disk --backup disk.img")]
+    Erase(Erase),
+    /// Restart a camera, or send it into its bootloader
+    #[command(after_help = "Examples:\n  omv reset\n  omv reset --bootloader")]
+    Reset(Reset),
+    /// A virtual camera, to try things on
+    ///
+    /// Serves the camera over USB/IP on this machine until it is stopped with Ctrl-C. `omv list`
+    /// finds it by itself, and so does every other command.
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Examples:\n  omv sim rt1062\n  omv sim rt1062 --name bench --speed 10\n  omv sim ctl bench power-cut --after-bytes 100000\n  omv sim ctl bench jumper on"
+    )]
+    Sim(Sim),
+    /// Print a completion script for a shell
+    #[command(after_help = "Example:\n  omv completions bash > ~/.local/share/bash-completion/completions/omv")]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages
+    #[command(after_help = "Example:\n  omv man ~/.local/share/man/man1")]
+    Man {
+        /// Folder to write to; without one the main page is printed
+        folder: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct List {
+    /// Keep looking, and print every arrival, change and departure
+    #[arg(short, long)]
+    pub watch: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Info {
+    /// A firmware file, folder or release zip; without one, the camera
+    pub file: Option<PathBuf>,
+    /// Which board's file to take from an all-boards zip
+    #[arg(long)]
+    pub board: Option<String>,
+}
+
+/// What `flash` and `recover` share.
+#[derive(Debug, Args)]
+pub struct Images {
+    /// File, folder or release zip; virtual cameras have a built-in sample
+    pub image: Option<PathBuf>,
+    /// A ROM file system image to write as well
+    #[arg(long, value_name = "FILE")]
+    pub romfs: Option<PathBuf>,
+    /// Folder, zip or wheel with the loader programs; else an installed OpenMV IDE is searched
+    #[arg(long, value_name = "PATH")]
+    pub loaders: Option<PathBuf>,
+    /// Which board it is, where the camera cannot say
+    #[arg(long)]
+    pub board: Option<String>,
+    /// Show the plan and stop before touching the camera
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Agree to everything that can be undone
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Rewrite sectors that are already equal
+    #[arg(long)]
+    pub full: bool,
+    /// Go on although the file looks wrong for this board, or a loader file is unknown
+    #[arg(long)]
+    pub force: bool,
+    /// How long to wait for a camera that is not there yet, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub wait: u64,
+}
+
+#[derive(Debug, Args)]
+pub struct Flash {
+    #[command(flatten)]
+    pub images: Images,
+    /// Write the ROM file system only, leave the firmware as it is
+    #[arg(long, requires = "romfs", conflicts_with = "image")]
+    pub romfs_only: bool,
+    /// Keep an interrupted camera in its bootloader instead of letting half-written code run
+    #[arg(long)]
+    pub park: bool,
+    /// Erase before writing, in the order OpenMV IDE uses: an interrupted camera then needs the
+    /// wire. For comparison only
+    #[arg(long, hide = true, conflicts_with = "park")]
+    pub erase_first: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Recover {
+    #[command(flatten)]
+    pub images: Images,
+    /// Also erase the internal disk, after saving it
+    #[arg(long)]
+    pub erase_disk: bool,
+    /// Where to save the disk before it is erased
+    #[arg(long, value_name = "FILE", conflicts_with = "no_backup")]
+    pub backup: Option<PathBuf>,
+    /// Erase the disk without saving it
+    #[arg(long)]
+    pub no_backup: bool,
+    /// Agree to burn the boot fuse if it is clear. This cannot be undone, ever
+    #[arg(long)]
+    pub burn_boot_fuse: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// Region: disk, firmware, romfs, or another the board has
+    #[arg(default_value = "disk")]
+    pub region: String,
+    /// File to write
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Show the plan and stop before touching the camera
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// The file to put back
+    pub file: PathBuf,
+    /// Region it belongs to
+    #[arg(long, default_value = "disk")]
+    pub region: String,
+    /// Show the plan and stop before touching the camera
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Agree to everything that can be undone
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Rewrite sectors that are already equal
+    #[arg(long)]
+    pub full: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Erase {
+    /// What to erase
+    #[arg(value_enum)]
+    pub what: Erasable,
+    /// Where to save it first; a name is made up without this
+    #[arg(long, value_name = "FILE", conflicts_with = "no_backup")]
+    pub backup: Option<PathBuf>,
+    /// Do not save it first
+    #[arg(long)]
+    pub no_backup: bool,
+    /// Show the plan and stop before touching the camera
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Agree without being asked
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// What `erase` can erase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Erasable {
+    /// The internal disk
+    Disk,
+}
+
+#[derive(Debug, Args)]
+pub struct Reset {
+    /// Into the bootloader, and stay there
+    #[arg(long)]
+    pub bootloader: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Sim {
+    /// Which board
+    pub model: Option<String>,
+    /// What to call it
+    #[arg(long)]
+    pub name: Option<String>,
+    /// How much faster than a real camera it works
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
+    pub speed: f64,
+    /// A firmware file in its flash, or the version of a sample one
+    #[arg(long, value_name = "FILE|VERSION")]
+    pub firmware: Option<String>,
+    /// File that keeps its flash and fuses from one run to the next
+    #[arg(long, value_name = "FILE")]
+    pub state: Option<PathBuf>,
+    /// Behave in another way where the facts are uncertain; `--quirk help` lists them
+    #[arg(long, value_name = "NAME")]
+    pub quirk: Vec<String>,
+    #[command(subcommand)]
+    pub action: Option<SimAction>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SimAction {
+    /// Be the hands of a running virtual camera
+    Ctl {
+        /// Its name
+        name: String,
+        #[command(subcommand)]
+        hand: Hand,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum Hand {
+    /// Pull the cable
+    Unplug,
+    /// Put the cable in
+    Plug,
+    /// Set or remove the wire that starts the ROM
+    Jumper {
+        #[arg(value_enum)]
+        to: Switch,
+    },
+    /// Hold header pin P11 low, or let go
+    P11 {
+        #[arg(value_enum)]
+        to: Switch,
+    },
+    /// Make the power fail
+    PowerCut {
+        /// Only after this many more bytes of flash were changed
+        #[arg(long, value_name = "N")]
+        after_bytes: Option<u64>,
+    },
+    /// Say what it is doing
+    Status,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    On,
+    Off,
+}

@@ -16,5 +16,6 @@
 )]
 
 mod machine;
+pub mod usb;
 
 pub use machine::{Input, Machine, Malformed, Turn};

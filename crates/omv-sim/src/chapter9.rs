@@ -4,39 +4,33 @@
 
 use std::time::Duration;
 
-use omv_wire::usb::{self, Setup};
+use omv_wire::usb::{RequestKind, Setup, encode_languages, encode_string, kind, request};
 
 use crate::Face;
 
 /// English, United States.
-const LANGUAGE: [u8; 4] = [4, 3, 0x09, 0x04];
+const LANGUAGE: u16 = 0x0409;
 
 /// Answers one control request; `None` is a STALL.
 pub fn answer(face: &mut dyn Face, now: Duration, setup: &Setup, data: &[u8]) -> Option<Vec<u8>> {
-    let to_device = setup.request_type & 0x1F == 0;
-    let standard = setup.request_type & 0x60 == 0;
-    if !standard {
+    if setup.kind() != RequestKind::Standard {
         return face.control(now, setup, data);
     }
-    match setup.request {
-        usb::GET_DESCRIPTOR if to_device => {
-            let [index, kind] = setup.value.to_le_bytes();
-            match kind {
-                usb::DEVICE => Some(face.device()),
-                usb::CONFIGURATION if index == 0 => Some(face.configuration()),
-                usb::STRING if index == 0 => Some(LANGUAGE.to_vec()),
-                usb::STRING => Some(usb::string_descriptor(&face.string(index)?)),
-                _ => None,
-            }
-        }
-        usb::SET_CONFIGURATION => {
+    match (setup.request, setup.value_high(), setup.value_low()) {
+        (request::GET_DESCRIPTOR, kind::DEVICE, 0) => Some(face.device().encode().to_vec()),
+        (request::GET_DESCRIPTOR, kind::CONFIGURATION, 0) => Some(face.configuration()),
+        (request::GET_DESCRIPTOR, kind::STRING, 0) => encode_languages(&[LANGUAGE]).ok(),
+        (request::GET_DESCRIPTOR, kind::STRING, index) => encode_string(&face.string(index)?).ok(),
+        (request::SET_CONFIGURATION, _, _) => {
             face.configured(now);
             Some(Vec::new())
         }
-        usb::GET_CONFIGURATION => Some(vec![1]),
-        usb::GET_STATUS => Some(vec![0, 0]),
-        usb::GET_INTERFACE => Some(vec![0]),
-        usb::SET_INTERFACE | usb::CLEAR_FEATURE | usb::SET_FEATURE => Some(Vec::new()),
+        (request::GET_CONFIGURATION, _, _) => Some(vec![1]),
+        (request::GET_STATUS, _, _) => Some(vec![0, 0]),
+        (request::GET_INTERFACE, _, _) => Some(vec![0]),
+        (request::SET_INTERFACE | request::CLEAR_FEATURE | request::SET_FEATURE, _, _) => {
+            Some(Vec::new())
+        }
         _ => face.control(now, setup, data),
     }
 }

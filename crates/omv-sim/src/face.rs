@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use omv_wire::usb::{Setup, Speed};
+use omv_wire::usb::{DeviceDescriptor, Setup, Speed};
 
 /// One USB personality: descriptors, class requests, endpoints. The [`Port`](crate::Port) it is
 /// plugged into does the rest of USB chapter 9 and the pacing.
@@ -10,8 +10,8 @@ pub trait Face: Send {
     /// Bus speed.
     fn speed(&self) -> Speed;
 
-    /// Device descriptor, 18 bytes.
-    fn device(&self) -> Vec<u8>;
+    /// Device descriptor.
+    fn device(&self) -> DeviceDescriptor;
 
     /// The one configuration, whole.
     fn configuration(&self) -> Vec<u8>;

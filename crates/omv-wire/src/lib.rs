@@ -15,6 +15,8 @@
     deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used)
 )]
 
+pub mod crc;
 mod machine;
+pub mod mboot;
 
 pub use machine::{Input, Machine, Malformed, Turn};

@@ -15,7 +15,9 @@
     deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used)
 )]
 
+pub mod crc;
 mod machine;
+pub mod mboot;
 pub mod usb;
 
 pub use machine::{Input, Machine, Malformed, Turn};

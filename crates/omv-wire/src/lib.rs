@@ -15,6 +15,9 @@
     deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used)
 )]
 
+pub mod identify;
 mod machine;
+pub mod v1;
+pub mod v2;
 
 pub use machine::{Input, Machine, Malformed, Turn};

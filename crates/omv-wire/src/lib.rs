@@ -19,5 +19,9 @@ pub mod crc;
 mod machine;
 pub mod mboot;
 pub mod usb;
+pub mod identify;
+mod machine;
+pub mod v1;
+pub mod v2;
 
 pub use machine::{Input, Machine, Malformed, Turn};

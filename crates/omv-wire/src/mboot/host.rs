@@ -323,7 +323,9 @@ impl Exchange {
             let piece = rest.get(..self.packet).unwrap_or(rest);
             self.sent += piece.len();
             self.line.send_data(piece);
-            self.progressed(now);
+            // Over UART the last packet is first to be acknowledged.
+            let over = self.sent == bytes.len() && self.line.needs_looking();
+            self.advance(now, if over { Stage::Final } else { Stage::Out });
         }
         true
     }

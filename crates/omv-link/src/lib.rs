@@ -19,7 +19,9 @@
 
 mod bus;
 mod error;
+pub mod hold;
 mod link;
+pub mod native;
 pub mod urb;
 
 pub use bus::{Bus, Device, Function, Place, Seen};

@@ -9,7 +9,13 @@ fn every_embedded_board_file_parses() {
 
 #[test]
 fn the_rt1062_has_an_id_of_its_own() {
-    let found = candidates(UsbId { vid: 0x37C5, pid: 0x1060 }, None);
+    let found = candidates(
+        UsbId {
+            vid: 0x37C5,
+            pid: 0x1060,
+        },
+        None,
+    );
     assert_eq!(found.len(), 1);
     assert_eq!(Some(found[0].board), by_name("RT1062"));
 }

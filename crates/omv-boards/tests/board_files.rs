@@ -150,7 +150,7 @@ fn sizes_that_break_an_erase_unit_are_refused() {
     );
     assert_eq!(
         refusal("start = 0x3000", "start = 0x3800").code(),
-        "board-outside"
+        "board-broken-units"
     );
 }
 

@@ -32,7 +32,8 @@ pub struct Board {
     /// Every way it shows itself on USB, the current one of a state first.
     #[serde(default)]
     pub seen: Vec<Identity>,
-    /// Architecture strings of its firmware, the current one first.
+    /// Architecture strings of its firmware, the current one first; none before they existed.
+    #[serde(default)]
     pub arch: Vec<Arch>,
     /// Where the chip keeps its unique id.
     pub uid: Option<Uid>,

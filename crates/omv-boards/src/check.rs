@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Board, Error, Family, Identity, Layout, Memory, MemoryKind, Region, UsbId, Version};
+use crate::{
+    Board, Error, Family, Identity, Layout, Memory, MemoryKind, Region, SoftEntry, UsbId, Version,
+};
 
 /// OpenMV's own vendor id; its product ids belong to one board each.
 const OPENMV_VENDOR: u16 = 0x37C5;
@@ -54,7 +56,11 @@ pub(crate) fn board(board: &Board) -> Result<(), Error> {
             .iter()
             .map(|run| u64::from(run.count) * u64::from(run.size))
             .sum();
-        if sectors != u64::from(memory.size) || memory.start.checked_add(memory.size).is_none() {
+        let empty = memory.sectors.iter().any(|run| run.size == 0);
+        if empty
+            || sectors != u64::from(memory.size)
+            || memory.start.checked_add(memory.size).is_none()
+        {
             let what = "the sector table".to_owned();
             return Err(Error::Outside {
                 board: name(),
@@ -118,9 +124,18 @@ fn unique(
 
 fn identities(board: &Board) -> Result<(), Error> {
     for (index, identity) in board.seen.iter().enumerate() {
-        let entered = !identity.soft.is_empty() || identity.hands.is_some();
-        if !entered && identity.state.family() != Family::Running {
-            let what = format!("the way into {}", identity.state);
+        // A crashed program takes no command, so a soft way in does not replace the hands.
+        let jumped_to = identity.soft.contains(&SoftEntry::SdpJump);
+        let needs_hands = identity.state.family() != Family::Running && !jumped_to;
+        if needs_hands
+            && identity
+                .hands
+                .as_deref()
+                .unwrap_or_default()
+                .trim()
+                .is_empty()
+        {
+            let what = format!("what hands do to reach {}", identity.state);
             return Err(Error::Missing {
                 board: board.name.clone(),
                 what,
@@ -248,14 +263,20 @@ fn inside_memory(board: &Board, region: &Region) -> Result<(), Error> {
         let (board, region) = (board.name.clone(), region.name.clone());
         return Err(Error::BrokenUnits { board, region });
     }
-    let parts = [
-        region.vector_sector,
-        region.quick_erase.map(|size| region.start + size - 1),
-    ];
-    for part in parts.into_iter().flatten() {
-        if !region.span().contains(part) {
-            return Err(outside(format!("{part:08X}"), region.name.clone()));
-        }
+    if region
+        .quick_erase
+        .is_some_and(|bytes| bytes == 0 || bytes > region.size)
+    {
+        return Err(outside("quick_erase".to_owned(), region.name.clone()));
+    }
+    if let Some(sector) = region
+        .vector_sector
+        .filter(|sector| !region.span().contains(*sector))
+    {
+        return Err(outside(
+            format!("the vector sector {sector:08X}"),
+            region.name.clone(),
+        ));
     }
     Ok(())
 }

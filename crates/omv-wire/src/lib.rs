@@ -16,11 +16,10 @@
 )]
 
 pub mod crc;
+pub mod identify;
 mod machine;
 pub mod mboot;
 pub mod usb;
-pub mod identify;
-mod machine;
 pub mod v1;
 pub mod v2;
 

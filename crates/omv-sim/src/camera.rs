@@ -56,8 +56,8 @@ pub trait Camera: Send {
     /// Lets its own life go on up to `now`: boot, windows that close, resets, power cuts.
     fn advance(&mut self, now: Duration);
 
-    /// When something will happen to it by itself.
-    fn next(&self) -> Option<Duration>;
+    /// The first moment after `now` at which something will happen to it by itself.
+    fn next(&self, now: Duration) -> Option<Duration>;
 
     /// What a hand does.
     fn hand(&mut self, now: Duration, hand: Hand);

@@ -40,6 +40,6 @@ pub trait Face: Send {
     /// Time on the wire of one transfer of this many bytes.
     fn transfer_time(&self, endpoint: u8, bytes: usize) -> Duration;
 
-    /// When something will happen here by itself.
-    fn next(&self) -> Option<Duration>;
+    /// The first moment after `now` at which something will happen here by itself.
+    fn next(&self, now: Duration) -> Option<Duration>;
 }

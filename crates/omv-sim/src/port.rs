@@ -98,11 +98,11 @@ impl Port {
     /// The next moment at which something happens by itself, if any. It lies in the future:
     /// whatever could happen now has happened.
     pub fn next(&mut self) -> Option<Duration> {
-        let camera = self.camera.next();
-        let face = self.camera.face().and_then(|face| face.next());
+        let now = self.now;
+        let camera = self.camera.next(now);
+        let face = self.camera.face().and_then(|face| face.next(now));
         let waiting = self.queues.values().filter(|queue| !queue.pending.is_empty());
         let wire = waiting.map(|queue| queue.free_at);
-        let now = self.now;
         wire.chain(camera).chain(face).filter(|at| *at > now).min()
     }
 

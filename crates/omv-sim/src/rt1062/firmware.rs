@@ -1,0 +1,151 @@
+//! What the bytes in flash amount to: which code would start, and how far it would get.
+
+use omv_boards::{Board, UsbId, Version};
+
+use super::chip::{FLASH, FLASH_SIZE, Parts};
+use super::memory::is_ivt;
+use super::sample::{FIRMWARE, FIRMWARE_SEAL, LOADER_SEAL, SBL, VECTORS};
+use crate::seal::{self, Seal};
+
+/// Bytes of the resident bootloader as it is shipped.
+const SBL_SIZE: usize = 31_320;
+/// Bytes the firmware's region has.
+const FIRMWARE_SIZE: usize = 0x3C_0000;
+/// The configuration record of the resident bootloader, in the firmware's vector sector.
+const RECORD: usize = FIRMWARE + 0x23C0;
+/// How long the resident bootloader waits without a record, milliseconds.
+const WAIT: u16 = 1500;
+/// The resident bootloader's own entry point: a vector that leads back to it is refused.
+const SBL_ENTRY: u32 = 0x2000_2401;
+
+/// A firmware that runs, and what it answers to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Firmware {
+    /// Its version.
+    pub version: Version,
+    /// Architecture string.
+    pub arch: String,
+    /// The type that stands before the unique id.
+    pub kind: String,
+    /// USB id of that version.
+    pub usb: UsbId,
+}
+
+/// What the ROM finds when it is to boot from flash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resident {
+    /// A bootloader that works.
+    Works,
+    /// No valid boot block or no bootloader: the ROM gives up on flash.
+    Missing,
+    /// Something that begins like a bootloader and crashes.
+    Damaged,
+}
+
+/// What the resident bootloader does with the firmware's vectors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vectors {
+    /// They pass: wait this long for a host, or for ever.
+    Wait(Option<u16>),
+    /// They pass, and a record says to start at once.
+    Start,
+    /// They do not pass: no window, and the core locks up.
+    Fail,
+}
+
+/// Looks at boot block and resident bootloader.
+pub fn resident(parts: &Parts) -> Resident {
+    let nor = &parts.nor;
+    if nor.read(0, 4) != b"FCFB" || !is_ivt(nor.word(SBL)) {
+        return Resident::Missing;
+    }
+    let sealed = seal::check(LOADER_SEAL, SBL_SIZE, |at, n| nor.read(SBL + at, n));
+    let shipped = || {
+        let known = board().loaders.iter().any(|loader| {
+            loader.bytes as usize == SBL_SIZE
+                && crate::sha256(&nor.read(SBL, SBL_SIZE)) == loader.sha256
+        });
+        if known { Resident::Works } else { Resident::Damaged }
+    };
+    match sealed {
+        Seal::Whole => Resident::Works,
+        Seal::Broken => Resident::Damaged,
+        Seal::Absent => shipped(),
+    }
+}
+
+/// Looks at the firmware as the resident bootloader does: only at the reset vector, and at the
+/// record that may change its mind.
+///
+/// Source: the shipped bootloader, executed from its reset handler to the jump.
+pub fn vectors(parts: &Parts) -> Vectors {
+    let reset = parts.nor.word(FIRMWARE + VECTORS + 4);
+    let memory = [(0, 0x2_0000), (0x2000_0000, 0x2_0000), (0x2020_0000, 0x4_0000)];
+    let in_ram = memory.iter().any(|(base, size)| (*base..base + size).contains(&reset));
+    let in_flash = (FLASH..FLASH + FLASH_SIZE).contains(&reset);
+    if reset == 0 || reset == SBL_ENTRY || !(in_ram || in_flash) {
+        return Vectors::Fail;
+    }
+    let record = parts.nor.read(RECORD, 0x34);
+    if &record[..4] != b"kcfg" {
+        return Vectors::Wait(Some(WAIT));
+    }
+    if record[0x1E] & 1 == 0 {
+        return Vectors::Start;
+    }
+    match u16::from_le_bytes([record[0x12], record[0x13]]) {
+        0 => Vectors::Wait(None),
+        0xFFFF => Vectors::Wait(Some(WAIT)),
+        millis => Vectors::Wait(Some(millis)),
+    }
+}
+
+/// The firmware, if all of it is there; `None` for one that crashes when it is started.
+///
+/// Whole means: its seal is, or, where it has none because it is no sample, its strings name
+/// this board and a version. Half-written code of that second kind is not found out.
+pub fn firmware(parts: &Parts) -> Option<Firmware> {
+    let nor = &parts.nor;
+    if vectors(parts) == Vectors::Fail {
+        return None;
+    }
+    let sealed = seal::check(FIRMWARE_SEAL, FIRMWARE_SIZE, |at, n| nor.read(FIRMWARE + at, n));
+    let bytes = match sealed {
+        Seal::Broken => return None,
+        Seal::Whole => nor.read(FIRMWARE + FIRMWARE_SEAL, 0x1000),
+        Seal::Absent => nor.read(FIRMWARE, FIRMWARE_SIZE),
+    };
+    let board = board();
+    let arch = board.arch.iter().find(|arch| contains(&bytes, arch.text.as_bytes()))?;
+    let version = version(&bytes)?;
+    let usb = board.identity(omv_boards::State::Run, Some(version))?.usb;
+    let kind = arch.kinds.first().cloned().unwrap_or_default();
+    Some(Firmware { version, arch: arch.text.clone(), kind, usb })
+}
+
+/// The board this camera is.
+pub fn board() -> &'static Board {
+    const NAME: &str = "OPENMV_RT1060";
+    match omv_boards::by_name(NAME) {
+        Some(board) => board,
+        None => unreachable!("the board files always have {NAME}"),
+    }
+}
+
+fn version(bytes: &[u8]) -> Option<Version> {
+    const LEAD: &[u8] = b"OpenMV v";
+    let starts = bytes.windows(LEAD.len()).enumerate().filter(|(_, window)| *window == LEAD);
+    starts.map(|(at, _)| at + LEAD.len()).find_map(|at| {
+        let text: String = bytes[at..]
+            .iter()
+            .take(16)
+            .map(|byte| char::from(*byte))
+            .take_while(|c| c.is_ascii_digit() || *c == '.')
+            .collect();
+        text.parse().ok()
+    })
+}
+
+fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
+    bytes.windows(wanted.len()).any(|window| window == wanted)
+}

@@ -166,6 +166,18 @@ fn sizes_that_break_an_erase_unit_are_refused() {
         refusal("erase_unit = 0x1000", "erase_unit = 0x1800").code(),
         "board-broken-units"
     );
+    let short = SMALL.replacen(
+        "start = 0x3000\nsize = 0x1000",
+        "start = 0x3000\nsize = 0x800",
+        1,
+    );
+    let short = short.replacen(
+        "erase_unit = 0x1000\nalternate = { number = 1",
+        "erase_unit = 0x800\nalternate = { number = 1",
+        1,
+    );
+    let short = short.replacen("quick_erase = 4096\n", "", 1);
+    assert_eq!(parse(&short).unwrap_err().code(), "board-broken-units");
     let late = SMALL.replacen(
         "start = 0x3000\nsize = 0x1000",
         "start = 0x3800\nsize = 0x1800",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::facts::{Bossa, Dfu, LegacyBootloader, Loader, Mboot, StRom};
+use crate::facts::{Bossa, Dfu, LegacyBootloader, Loader, LoaderRole, Mboot, StRom};
 use crate::{
     Identity, ImageRule, Layout, Memory, MemoryKind, Region, Role, SerialFormula, Span, State,
     Version,
@@ -321,6 +321,14 @@ impl Board {
         self.memories.iter().find(|memory| memory.kind == kind)
     }
 
+    /// Where the processor sees a region's first byte, which is where an image in it is linked.
+    #[must_use]
+    pub fn mapped(&self, region: &Region) -> u32 {
+        let memory = self.memory(region.memory);
+        let shift = memory.and_then(|memory| Some(memory.mapped?.wrapping_sub(memory.start)));
+        region.start.wrapping_add(shift.unwrap_or(0))
+    }
+
     /// The erase sectors that `range` touches, whole and in order.
     pub fn sectors(&self, kind: MemoryKind, range: Span) -> impl Iterator<Item = Span> + '_ {
         let all = self.memory(kind).into_iter().flat_map(Memory::sectors);
@@ -346,6 +354,12 @@ impl Board {
     #[must_use]
     pub fn image(&self, file: &str) -> Option<&ImageRule> {
         self.images.iter().find(|rule| rule.file == file)
+    }
+
+    /// The program recovery needs for this purpose.
+    #[must_use]
+    pub fn loader(&self, role: LoaderRole) -> Option<&Loader> {
+        self.loaders.iter().find(|loader| loader.role == role)
     }
 
     /// What the lights mean in a state.

@@ -11,9 +11,9 @@ pub enum SerialFormula {
     /// `%08X%08X%08X` of w2, w1, w0: the board id of the architecture string, and the serial of
     /// OpenMV's DFU bootloader. Source: openmv/openmv `boot/src/ports/stm32/stm32_port.c`.
     BoardId,
-    /// The STM32 firmware's 12 digits, a lossy mix: id[11], id[10]+id[2], id[9], id[8]+id[0],
-    /// id[7], id[6]. A sum that carries prints three digits, so there are up to 14.
-    /// Source: micropython `ports/stm32/usbd_desc.c`.
+    /// The STM32 firmware's 12 digits, a lossy mix: bytes 11, 10 + 2, 9, 8 + 0, 7 and 6.
+    /// A sum that carries prints three digits, so there are up to 14. Source: micropython
+    /// `ports/stm32/usbd_desc.c`.
     StUsb,
     /// The ROM of F4 and F7 chips: w0 + w2 in 8 digits, then the upper half of w1 in 4. Equal to
     /// [`SerialFormula::StUsb`] for most chips. Source: libopencm3 issue 760.

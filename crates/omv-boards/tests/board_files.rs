@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use omv_boards::{Error, parse, parse_all};
+use omv_boards::{Error, State, parse, parse_all};
 use proptest::prelude::*;
 
 /// The smallest board with a flash map: two regions in a memory of four sectors.
@@ -131,6 +131,20 @@ fn overlapping_regions_are_refused_unless_declared() {
 }
 
 #[test]
+fn a_forbidden_region_is_writable_in_no_state_whatever_else_it_says() {
+    let disk = |line: &str| {
+        let text = changed(
+            "quick_erase = 4096",
+            &format!("writable_in = [\"dfu\"]\n{line}"),
+        );
+        let region = parse(&text).unwrap().region("disk").unwrap().clone();
+        (region.is_writable_in(State::Dfu), region.is_read_only())
+    };
+    assert_eq!(disk(""), (true, false));
+    assert_eq!(disk("forbidden = \"It bites.\""), (false, true));
+}
+
+#[test]
 fn the_same_region_twice_is_refused() {
     assert_eq!(
         refusal("name = \"DISK\"\nrole", "name = \"firmware\"\nrole").code(),
@@ -148,6 +162,33 @@ fn sizes_that_break_an_erase_unit_are_refused() {
         refusal("erase_unit = 0x1000", "erase_unit = 0").code(),
         "board-broken-units"
     );
+    assert_eq!(
+        refusal("erase_unit = 0x1000", "erase_unit = 0x1800").code(),
+        "board-broken-units"
+    );
+    let short = SMALL.replacen(
+        "start = 0x3000\nsize = 0x1000",
+        "start = 0x3000\nsize = 0x800",
+        1,
+    );
+    let short = short.replacen(
+        "erase_unit = 0x1000\nalternate = { number = 1",
+        "erase_unit = 0x800\nalternate = { number = 1",
+        1,
+    );
+    let short = short.replacen("quick_erase = 4096\n", "", 1);
+    assert_eq!(parse(&short).unwrap_err().code(), "board-broken-units");
+    let late = SMALL.replacen(
+        "start = 0x3000\nsize = 0x1000",
+        "start = 0x3800\nsize = 0x1800",
+        1,
+    );
+    let late = late.replacen(
+        "erase_unit = 0x1000\nalternate = { number = 1",
+        "erase_unit = 0x800\nalternate = { number = 1",
+        1,
+    );
+    assert_eq!(parse(&late).unwrap_err().code(), "board-broken-units");
     assert_eq!(
         refusal("start = 0x3000", "start = 0x3800").code(),
         "board-broken-units"
@@ -323,7 +364,7 @@ fn every_refusal_has_a_code_of_its_own_and_a_hint() {
         Error::SameEra {
             board: text(),
             usb: omv_boards::UsbId { vid: 0, pid: 0 },
-            state: omv_boards::State::Run,
+            state: State::Run,
         },
     ];
     let codes: BTreeSet<&str> = errors.iter().map(Error::code).collect();

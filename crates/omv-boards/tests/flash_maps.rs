@@ -1,7 +1,7 @@
 //! What lies where. The numbers were copied by hand from the firmware's `boot_config.h` files and
 //! flash documentation, not from the board files.
 
-use omv_boards::{Board, MemoryKind, Region, Role, Span, State, all, by_name};
+use omv_boards::{Board, LoaderRole, MemoryKind, Region, Role, Span, State, all, by_name};
 
 fn board(name: &str) -> &'static Board {
     by_name(name).unwrap()
@@ -119,6 +119,21 @@ fn dfu_alternates_of_the_ae3() {
     assert_eq!(alternates(&ae3.layout().unwrap().regions), expected);
     assert!(ae3.region("RECOVERY").unwrap().forbidden.is_some());
     assert!(ae3.region("TOC").unwrap().caution.is_some());
+}
+
+#[test]
+fn romfs_partitions_are_mapped_where_the_firmware_reads_them() {
+    for (name, address) in [
+        ("n6", 0x7080_0000),
+        ("ae3", 0xA080_0000),
+        ("h7", 0x081E_0000),
+    ] {
+        assert_eq!(
+            board(name).mapped(board(name).role(Role::Romfs).unwrap()),
+            address,
+            "{name}"
+        );
+    }
 }
 
 #[test]
@@ -299,6 +314,11 @@ fn the_rt1062_s_loaders_and_constants_are_pinned() {
             .iter()
             .all(|loader| loader.sha256.len() == 64)
     );
+    assert_eq!(rt1062.loader(LoaderRole::Sbl).unwrap().bytes, 31320);
+    assert_eq!(
+        rt1062.loader(LoaderRole::Flashloader).unwrap().jump,
+        Some(0x2000_1C00)
+    );
     let mboot = rt1062.mboot.as_ref().unwrap();
     assert_eq!((mboot.scratch, mboot.memory_id), (0x2000, 9));
     assert_eq!(
@@ -450,11 +470,11 @@ fn firmware_images_load_where_their_region_is_mapped() {
         assert_eq!(rule.reset.unwrap().end, end, "{name}");
         assert!(rule.holds_arch, "{name}");
         let region = board.region(&rule.region).unwrap();
-        let memory = board.memory(region.memory).unwrap();
-        let mapped = memory
-            .mapped
-            .map_or(region.start, |base| base + region.start - memory.start);
-        assert_eq!(mapped, load, "{name}: the region as the processor sees it");
+        assert_eq!(
+            board.mapped(region),
+            load,
+            "{name}: the region as the processor sees it"
+        );
     }
     let rt1062 = board("rt1062").image("firmware.bin").unwrap();
     assert_eq!(rt1062.vectors, Some(0x2000));

@@ -17,5 +17,6 @@
 
 mod machine;
 pub mod usb;
+pub mod usbip;
 
 pub use machine::{Input, Machine, Malformed, Turn};

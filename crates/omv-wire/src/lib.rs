@@ -20,6 +20,7 @@ pub mod identify;
 mod machine;
 pub mod mboot;
 pub mod usb;
+pub mod usbip;
 pub mod v1;
 pub mod v2;
 

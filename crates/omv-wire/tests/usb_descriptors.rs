@@ -213,8 +213,9 @@ fn descriptors_after_an_endpoint_belong_to_it_and_are_still_found() {
 }
 
 #[test]
-fn a_zero_length_descriptor_ends_the_walk_with_an_error() {
+fn a_descriptor_too_short_for_its_own_head_ends_the_walk_with_an_error() {
     assert_eq!(field(Configuration::decode(&changed(18, 0))), "bLength");
+    assert!(descriptors(&[1, 2, 9]).next().unwrap().is_err());
     let mut walk = descriptors(&[2, 9, 0, 9, 2, 9]);
     assert_eq!(walk.next(), Some(Ok(&[2, 9][..])));
     assert!(walk.next().unwrap().is_err());

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 /// Sends three requests of two bytes with one fault in the second, and lets a second pass.
 fn sent(kind: Kind) -> Vec<Vec<u8>> {
-    let (link, arrived) = Timetable::new([]);
+    let (link, arrived) = Timetable::open([]);
     let mut link = Faulty::new(link, vec![Fault::sent(2, kind)]);
     for frame in [[1, 1], [2, 2], [3, 3]] {
         link.send(&frame).unwrap();
@@ -32,7 +32,7 @@ fn heard(kind: Kind) -> Vec<(Duration, Heard)> {
         (20 * MS, bytes(&[2, 2])),
         (30 * MS, bytes(&[3, 3])),
     ];
-    let (link, _) = Timetable::new(answers);
+    let (link, _) = Timetable::open(answers);
     let mut link = Faulty::new(link, vec![Fault::heard(2, kind)]);
     let mut all = Vec::new();
     while let Some(heard) = link.wait(1000 * MS).unwrap() {
@@ -51,7 +51,7 @@ fn only_heard(kind: Kind) -> Vec<Heard> {
 
 #[test]
 fn no_fault_is_no_change() {
-    let (link, arrived) = Timetable::new([(5 * MS, bytes(b"reply")), (6 * MS, Heard::Gone)]);
+    let (link, arrived) = Timetable::open([(5 * MS, bytes(b"reply")), (6 * MS, Heard::Gone)]);
     let mut link = Faulty::new(link, Vec::new());
     link.send(b"request").unwrap();
     assert_eq!(link.wait(4 * MS).unwrap(), None);
@@ -89,7 +89,7 @@ fn a_merged_request_arrives_with_its_successor() {
 
 #[test]
 fn a_merged_request_without_a_successor_goes_alone_when_a_wait_ends() {
-    let (link, arrived) = Timetable::new([]);
+    let (link, arrived) = Timetable::open([]);
     let mut link = Faulty::new(link, vec![Fault::sent(1, Kind::Merged)]);
     link.send(&[1]).unwrap();
     assert_eq!(frames(&arrived), Vec::<Vec<u8>>::new());
@@ -105,7 +105,7 @@ fn a_flipped_bit_is_one_bit() {
 
 #[test]
 fn a_late_request_arrives_later_than_its_successor() {
-    let (link, arrived) = Timetable::new([]);
+    let (link, arrived) = Timetable::open([]);
     let late = Kind::Late { by: 300 * MS };
     let mut link = Faulty::new(link, vec![Fault::sent(1, late)]);
     link.send(&[1]).unwrap();
@@ -118,7 +118,7 @@ fn a_late_request_arrives_later_than_its_successor() {
 
 #[test]
 fn a_late_request_due_at_the_end_of_a_wait_is_sent_in_it() {
-    let (link, arrived) = Timetable::new([]);
+    let (link, arrived) = Timetable::open([]);
     let late = Kind::Late { by: 300 * MS };
     let mut link = Faulty::new(link, vec![Fault::sent(1, late)]);
     link.send(&[1]).unwrap();
@@ -128,7 +128,7 @@ fn a_late_request_due_at_the_end_of_a_wait_is_sent_in_it() {
 
 #[test]
 fn a_stalled_request_does_not_arrive_and_is_refused() {
-    let (link, arrived) = Timetable::new([]);
+    let (link, arrived) = Timetable::open([]);
     let mut link = Faulty::new(link, vec![Fault::sent(1, Kind::Stalled)]);
     link.send(&[1]).unwrap();
     assert_eq!(link.wait(1000 * MS).unwrap(), Some(Heard::Stall));
@@ -139,7 +139,7 @@ fn a_stalled_request_does_not_arrive_and_is_refused() {
 
 #[test]
 fn a_device_gone_at_a_request_stays_gone() {
-    let (link, arrived) = Timetable::new([(MS, bytes(b"never heard"))]);
+    let (link, arrived) = Timetable::open([(MS, bytes(b"never heard"))]);
     let mut link = Faulty::new(link, vec![Fault::sent(2, Kind::Gone)]);
     link.send(&[1]).unwrap();
     assert!(matches!(link.send(&[2]), Err(LinkError::Gone)));
@@ -175,7 +175,7 @@ fn a_merged_answer_arrives_with_its_successor() {
 
 #[test]
 fn a_merged_answer_without_a_successor_arrives_alone_when_the_wait_ends() {
-    let (link, _) = Timetable::new([(MS, bytes(&[1]))]);
+    let (link, _) = Timetable::open([(MS, bytes(&[1]))]);
     let mut link = Faulty::new(link, vec![Fault::heard(1, Kind::Merged)]);
     assert_eq!(link.wait(50 * MS).unwrap(), Some(bytes(&[1])));
     assert_eq!(link.now(), 50 * MS);
@@ -183,7 +183,7 @@ fn a_merged_answer_without_a_successor_arrives_alone_when_the_wait_ends() {
 
 #[test]
 fn a_merged_answer_arrives_before_the_departure_behind_it() {
-    let (link, _) = Timetable::new([(MS, bytes(&[1])), (2 * MS, Heard::Gone)]);
+    let (link, _) = Timetable::open([(MS, bytes(&[1])), (2 * MS, Heard::Gone)]);
     let mut link = Faulty::new(link, vec![Fault::heard(1, Kind::Merged)]);
     assert_eq!(link.wait(50 * MS).unwrap(), Some(bytes(&[1])));
     assert_eq!(link.wait(50 * MS).unwrap(), Some(Heard::Gone));
@@ -240,7 +240,7 @@ proptest! {
             .map(|(out, frame, kind)| if out { Fault::sent(frame, kind) } else { Fault::heard(frame, kind) })
             .collect();
         let answers = frames.iter().zip(1u32..).map(|(frame, n)| (MS * n * 7, bytes(frame)));
-        let (link, _) = Timetable::new(answers.collect::<Vec<_>>());
+        let (link, _) = Timetable::open(answers.collect::<Vec<_>>());
         let mut link = Faulty::new(link, plan);
         let mut before = Duration::ZERO;
         for frame in &frames {

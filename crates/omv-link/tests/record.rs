@@ -62,7 +62,7 @@ fn replay_error(text: &str, link: u32) -> String {
 fn a_record_reads_as_promised() {
     let paper = Paper::default();
     let recorder = Recorder::new(paper.clone(), Options::default());
-    let (link, _) = Timetable::new([
+    let (link, _) = Timetable::open([
         (1500 * MS, bytes(b">>> ")),
         (1501 * MS, bytes(&[])),
         (2000 * MS, Heard::Stall),
@@ -72,7 +72,7 @@ fn a_record_reads_as_promised() {
     link.send(&[0, 0x0A, 0xFF]).unwrap();
     while link.wait(100_000 * MS).unwrap() != Some(Heard::Gone) {}
     link.send(&[1]).unwrap_err();
-    let (other, _) = Timetable::new([]);
+    let (other, _) = Timetable::open([]);
     recorder.link(other, Function::Hid).send(&[3]).unwrap();
     recorder.finish().unwrap();
     assert_eq!(
@@ -113,7 +113,7 @@ fn a_conversation_plays_back_to_the_same_outcomes_at_the_same_times() {
         Act::Wait(200_000 * MS),
     ];
     let paper = Paper::default();
-    let (link, _) = Timetable::new(speaks);
+    let (link, _) = Timetable::open(speaks);
     let mut recorded = Recorder::new(paper.clone(), Options::default()).link(link, CONSOLE);
     let first = act(&mut recorded, &acts);
 
@@ -162,7 +162,7 @@ fn a_long_frame_is_written_as_a_hash_where_wanted_and_still_checked() {
         hashes: true,
         ..Options::default()
     };
-    let (link, _) = Timetable::new([]);
+    let (link, _) = Timetable::open([]);
     let mut link = Recorder::new(paper.clone(), options).link(link, Function::Hid);
     // Header and check value of a counted sequence: CRC-32 of bytes 0 to 255 is 29058C73.
     let page: Vec<u8> = (0..=255).collect();
@@ -251,7 +251,7 @@ impl Device for Camera {
     fn link(&mut self, function: Function) -> Result<Box<dyn Link>, LinkError> {
         match function {
             Function::Hid => Err(LinkError::NoFunction { function }),
-            _ => Ok(Timetable::new([(MS, bytes(b"id 0e4f1e2a!"))]).0),
+            _ => Ok(Timetable::open([(MS, bytes(b"id 0e4f1e2a!"))]).0),
         }
     }
 }
@@ -337,7 +337,7 @@ fn a_full_disk_stops_the_record_and_not_the_work() {
         }
     }
     let recorder = Recorder::new(Full(20), Options::default());
-    let (link, arrived) = Timetable::new([]);
+    let (link, arrived) = Timetable::open([]);
     let mut link = recorder.link(link, CONSOLE);
     link.send(&[1]).unwrap();
     link.send(&[2]).unwrap();
@@ -364,7 +364,7 @@ proptest! {
             .collect();
         let paper = Paper::default();
         let function = if hid { Function::Hid } else { Function::Control };
-        let (link, _) = Timetable::new(answers);
+        let (link, _) = Timetable::open(answers);
         let mut recorded = Recorder::new(paper.clone(), Options::default()).link(link, function);
         let first = act(&mut recorded, &acts);
         let mut replay = Replay::parse(&paper.text(), 1).unwrap();

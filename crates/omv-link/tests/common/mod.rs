@@ -22,7 +22,7 @@ pub struct Timetable {
 
 impl Timetable {
     /// The device says these things at these times.
-    pub fn new(speaks: impl IntoIterator<Item = (Duration, Heard)>) -> (Box<dyn Link>, Arrived) {
+    pub fn open(speaks: impl IntoIterator<Item = (Duration, Heard)>) -> (Box<dyn Link>, Arrived) {
         let link = Self {
             speaks: speaks.into_iter().collect(),
             ..Self::default()

@@ -19,9 +19,12 @@
 
 mod bus;
 mod error;
+pub mod fault;
 pub mod hold;
 mod link;
 pub mod native;
+pub mod record;
+pub mod replay;
 pub mod urb;
 
 pub use bus::{Bus, Device, Function, Place, Seen};

@@ -350,6 +350,19 @@ fn a_function_without_a_driver_says_so_and_not_that_it_is_missing() {
 }
 
 #[test]
+fn a_node_that_is_no_hid_interface_is_refused_by_its_name() {
+    let made = Made::new();
+    made.plug_bootloader("1-4", 3, "hidraw0");
+    let _far = made.terminal("hidraw0");
+    let mut device = made.bus().open(&made.only()).unwrap();
+    let error = error(device.link(Function::Hid));
+    assert!(
+        matches!(&error, LinkError::Io { doing, .. } if doing.ends_with("dev/hidraw0")),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_control_endpoint_of_a_device_that_left_is_gone() {
     let made = Made::new();
     made.plug("1-4", ("0483", "df11"), 3);

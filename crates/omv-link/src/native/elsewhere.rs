@@ -12,7 +12,9 @@ use crate::{LinkError, Place, Seen};
 
 /// This system. It has nothing to choose from.
 #[derive(Clone, Debug, Default)]
-pub struct System;
+pub struct System {
+    _nothing: (),
+}
 
 /// Interface class of a CDC communication interface. Source: USB defined class codes.
 const CLASS_COMMUNICATION: u8 = 0x02;
@@ -119,29 +121,39 @@ fn ports(seen: &Seen, node: Node) -> Result<Vec<String>, LinkError> {
         doing: "listing ports".to_owned(),
         source,
     };
-    match node {
-        Node::Console => Ok(serialport::available_ports()
+    // Windows shows the serial number of a port in capitals.
+    let is_serial = |serial: Option<&str>| match (&seen.serial, serial) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(wanted), Some(serial)) => wanted.eq_ignore_ascii_case(serial),
+    };
+    let mut ports: Vec<String> = match node {
+        Node::Console => serialport::available_ports()
             .map_err(|error| listing(error.into()))?
             .into_iter()
             .filter(|port| match &port.port_type {
                 SerialPortType::UsbPort(usb) => {
                     (usb.vid, usb.pid) == (seen.vid, seen.pid)
-                        && (seen.serial.is_none() || usb.serial_number == seen.serial)
+                        && is_serial(usb.serial_number.as_deref())
                 }
                 _ => false,
             })
             .map(|port| port.port_name)
             // macOS lists each port twice; the one to dial in on waits for a carrier.
             .filter(|name| !name.starts_with("/dev/tty."))
-            .collect()),
-        Node::Hid => Ok(HidApi::new()
+            .collect(),
+        Node::Hid => HidApi::new()
             .map_err(|error| listing(io::Error::other(error.to_string())))?
             .device_list()
             .filter(|one| (one.vendor_id(), one.product_id()) == (seen.vid, seen.pid))
-            .filter(|one| seen.serial.is_none() || one.serial_number() == seen.serial.as_deref())
+            .filter(|one| is_serial(one.serial_number()))
             .filter_map(|one| one.path().to_str().ok().map(str::to_owned))
-            .collect()),
-    }
+            .collect(),
+    };
+    // A HID interface is listed once per usage.
+    ports.sort();
+    ports.dedup();
+    Ok(ports)
 }
 
 fn only(mut names: Vec<String>) -> Option<String> {

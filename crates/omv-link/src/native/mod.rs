@@ -217,3 +217,61 @@ pub fn open_path(path: &str, baud: u32) -> Result<Box<dyn Link>, LinkError> {
         |path| System::default().holder(path),
     )
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::Place;
+
+    fn device(root: &Path) -> NativeDevice {
+        let socket = root.join("bus/usb/devices/1-4");
+        fs::create_dir_all(&socket).unwrap();
+        for (name, text) in [
+            ("idVendor", "15a2"),
+            ("idProduct", "0073"),
+            ("bcdDevice", "0100"),
+            ("devnum", "9"),
+        ] {
+            fs::write(socket.join(name), text).unwrap();
+        }
+        let system = System {
+            sys: root.to_owned(),
+            ..System::default()
+        };
+        let seen = system.list().unwrap().remove(0);
+        assert_eq!(seen.place, Place::new("usb", "1-4"));
+        let hold = Hold::take_in(&root.join("locks"), "key", "omv test").unwrap();
+        NativeDevice {
+            started: Instant::now(),
+            system,
+            seen,
+            hold: Arc::new(hold),
+        }
+    }
+
+    #[test]
+    fn a_device_still_listed_after_its_first_error_may_have_left_all_the_same() {
+        let root = tempfile::tempdir().unwrap();
+        let has_left = device(root.path()).has_left();
+        assert!(!has_left());
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(Duration::from_millis(100));
+                fs::remove_dir_all(root.path().join("bus/usb/devices/1-4")).unwrap();
+            });
+            assert!(has_left());
+        });
+    }
+
+    #[test]
+    fn a_link_that_only_asks_whether_its_device_left_keeps_it_taken() {
+        let root = tempfile::tempdir().unwrap();
+        let has_left = device(root.path()).has_left();
+        let take = || Hold::take_in(&root.path().join("locks"), "key", "omv test");
+        assert!(matches!(take(), Err(LinkError::Busy { .. })));
+        drop(has_left);
+        take().unwrap();
+    }
+}

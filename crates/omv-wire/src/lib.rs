@@ -18,5 +18,6 @@
 pub mod crc;
 mod machine;
 pub mod mboot;
+pub mod sdp;
 
 pub use machine::{Input, Machine, Malformed, Turn};

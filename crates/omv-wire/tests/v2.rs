@@ -13,7 +13,6 @@ use omv_wire::v2::parser::{Event, Parser};
 use omv_wire::v2::records::{Caps, Channel, Memory, Stats, SysInfo, Version};
 use omv_wire::v2::session::{Answer, Request, Session, Step};
 use omv_wire::{Input, Machine, Malformed, Turn};
-use proptest::prelude::*;
 use support::*;
 
 const LIMIT: Duration = Duration::from_secs(5);
@@ -92,7 +91,7 @@ fn three_unanswered_syncs_are_silence() {
     );
     let (outcome, took) = ended.unwrap();
     assert_eq!(outcome.unwrap_err(), Failure::Silent);
-    assert_eq!((sent, took.as_millis()), (3, 1503));
+    assert_eq!((sent, took.as_millis()), (3, 1500));
 }
 
 #[test]
@@ -225,9 +224,14 @@ fn an_answer_longer_than_asked_for_is_refused() {
         now,
         &request(0, 0, Opcode::GET_CAPS, &[]),
     ));
-    while let Step::Send(_) = session.turn(now) {}
-    // The answer was taken by the loop's last turn, so ask what came of it another way.
-    assert_eq!(session.turn(now), Step::Idle);
+    let answer = loop {
+        match session.turn(now) {
+            Step::Send(_) => {}
+            Step::Answer(answer) => break answer,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(answer, Answer::TooLong);
 }
 
 #[test]
@@ -443,6 +447,33 @@ fn text_is_read_in_pieces_and_a_refusal_at_its_end_keeps_what_came() {
 }
 
 #[test]
+fn a_read_in_pieces_goes_on_behind_a_sync_as_in_the_engine() {
+    let mut camera = Camera::new(personality(), Ready(vec![7; 700]));
+    let now = Duration::ZERO;
+    let read = [0u32.to_le_bytes(), 700u32.to_le_bytes()].concat();
+    let first = exchange(
+        &mut camera,
+        now,
+        &request(0, 2, Opcode::CHANNEL_READ, &read),
+    );
+    assert_eq!(packets(&first)[0].payload.len(), 512);
+    let rest = packets(&exchange(
+        &mut camera,
+        now,
+        &request(0, 0, Opcode::SYNC, &[]),
+    ));
+    assert_eq!((rest[0].opcode, rest[0].sequence), (Opcode::SYNC, 0));
+    assert_eq!(
+        (rest[1].opcode, rest[1].sequence),
+        (Opcode::CHANNEL_READ, 0)
+    );
+    assert_eq!(rest[1].payload.len(), 188);
+    // A host that does not expect this gets through it all the same.
+    let ended = converse(&mut Connect::new(Wish::USB), &mut camera, LIMIT, intact);
+    assert!(ended.unwrap().0.is_ok());
+}
+
+#[test]
 fn a_flood_that_nobody_reads_does_not_grow_the_camera() {
     let mut camera = without_acks(Idle::default());
     let now = Duration::ZERO;
@@ -480,118 +511,4 @@ fn a_channels_name_is_made_printable() {
     assert_eq!(channel.name(), "\u{FFFD}".repeat(14));
     channel.raw_name = *b"\x1b[2Jred\0junk..";
     assert_eq!(channel.name(), "\u{FFFD}[2Jred");
-}
-
-fn any_packet() -> impl Strategy<Value = Packet> {
-    let payload = proptest::collection::vec(any::<u8>(), 0..300);
-    (any::<[u8; 4]>(), payload).prop_map(|([sequence, channel, flags, opcode], payload)| Packet {
-        sequence,
-        channel,
-        flags: Flags(flags),
-        opcode: Opcode(opcode),
-        payload,
-    })
-}
-
-proptest! {
-    #[test]
-    fn packets_come_back_from_any_chunks(
-        sent in proptest::collection::vec(any_packet(), 1..6),
-        checked: bool,
-        size in 1usize..700,
-    ) {
-        let bytes: Vec<u8> = sent.iter().flat_map(|packet| packet.encode(checked)).collect();
-        let mut parser = Parser::default();
-        parser.configure(4082, checked);
-        let got: Vec<Packet> = bytes.chunks(size).flat_map(|chunk| parser.feed(chunk)).collect();
-        prop_assert_eq!(got, sent);
-    }
-
-    #[test]
-    fn a_packet_behind_rubbish_and_a_damaged_one_is_found(
-        rubbish in proptest::collection::vec(any::<u8>(), 0..40),
-        damaged in any_packet(),
-        good in any_packet(),
-        at in any::<proptest::sample::Index>(),
-    ) {
-        let mut bytes = damaged.encode(true);
-        let at = at.index(bytes.len());
-        bytes.remove(at);
-        let tail = Packet { payload: vec![0; 4000], ..good.clone() }.encode(true);
-        let stream = [rubbish, bytes, good.encode(true), tail].concat();
-        prop_assert!(Parser::default().feed(&stream).contains(&good));
-    }
-
-    #[test]
-    fn records_come_back(words: [u32; 9], bytes: [u8; 9], caps: [bool; 4], limit: u16) {
-        let [crc, seq, ack, events] = caps;
-        let caps = Caps { crc, seq, ack, events, max_payload: limit };
-        prop_assert_eq!(Caps::decode(&caps.encode()), Ok(caps));
-        let [p0, p1, p2, b0, b1, b2, f0, f1, f2] = bytes;
-        let version = Version { protocol: [p0, p1, p2], bootloader: [b0, b1, b2], firmware: [f0, f1, f2] };
-        prop_assert_eq!(Version::decode(&version.encode()), Ok(version));
-        let [w0, w1, w2, w3, w4, w5, w6, w7, w8] = words;
-        let info = SysInfo {
-            cpu_id: w0, uid: [w1, w2, w3], usb: (limit, !limit), sensors: [w4, w5, 0],
-            hw_caps: [w6, 0], frame_buffer: w7, stream_buffer: w8,
-        };
-        prop_assert_eq!(SysInfo::decode(&info.encode()), Ok(info));
-        let stats = Stats {
-            sent: w0, received: w1, checksum_errors: w2, sequence_errors: w3,
-            retransmissions: w4, transport_errors: w5, events: w6,
-        };
-        prop_assert_eq!(Stats::decode(&stats.encode()), Ok(stats));
-        let pools = vec![Memory { kind: p0, flags: limit, total: w0, used: w1, free: w2, persist: w3, peak: w4 }; 3];
-        prop_assert_eq!(Memory::decode_list(&Memory::encode_list(&pools)), Ok(pools));
-    }
-
-    #[test]
-    fn arbitrary_bytes_panic_nowhere(
-        chunks in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..200), 0..20),
-    ) {
-        let mut parser = Parser::default();
-        let mut unchecked = Parser::default();
-        unchecked.configure(50, false);
-        let mut camera = camera();
-        let mut now = Duration::ZERO;
-        for chunk in &chunks {
-            parser.feed(chunk);
-            unchecked.feed(chunk);
-            let _ = Caps::decode(chunk).is_ok() | Version::decode(chunk).is_ok()
-                | SysInfo::decode(chunk).is_ok() | Stats::decode(chunk).is_ok()
-                | Memory::decode_list(chunk).is_ok() | Channel::decode_list(chunk).is_ok();
-            now += 50 * MILLISECOND;
-            exchange(&mut camera, now, chunk);
-        }
-    }
-
-    #[test]
-    fn arbitrary_requests_with_good_checksums_panic_nowhere_and_sync_always_helps(
-        requests in proptest::collection::vec((any_packet(), any::<bool>()), 0..30),
-    ) {
-        let mut camera = camera();
-        let mut now = Duration::ZERO;
-        let mut sequence = 0;
-        for (mut packet, system) in requests {
-            packet.opcode.0 %= 0x2B;
-            if matches!(packet.opcode, Opcode::SYS_RESET | Opcode::SYS_BOOT) {
-                continue;
-            }
-            packet.sequence = sequence;
-            if system {
-                packet.channel %= 4;
-                packet.flags = Flags::default();
-            }
-            now += 5 * MILLISECOND;
-            for answer in packets(&exchange(&mut camera, now, &packet.encode(true))) {
-                sequence = answer.sequence.wrapping_add(1);
-                if answer.flags.has(Flags::ACK_REQ) {
-                    exchange(&mut camera, now, &answer.acknowledgement().encode(true));
-                }
-            }
-        }
-        // Checksums may be off by now: settings are whatever was asked for.
-        let answer = exchange(&mut camera, now, &request(77, 0, Opcode::SYNC, &[]));
-        prop_assert!(answer.ends_with(&hex("aa d5 00 00 01 00 00 00 08 46")));
-    }
 }

@@ -1,6 +1,6 @@
 //! Asking a running camera who it is, against every kind of camera there is, in virtual time.
 
-mod support;
+mod running;
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use omv_wire::v2::camera::Camera as V2;
 use omv_wire::v2::channels::Idle;
 use omv_wire::v2::parser::Event;
 use omv_wire::{Input, Machine, Turn};
-use support::*;
+use running::*;
 
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -70,6 +70,39 @@ fn a_v2_camera_that_is_telling_things_is_known_at_once() {
     let (outcome, took) = ask(&mut camera);
     assert_eq!(outcome.unwrap().generation, Generation::V2);
     assert!(took < Duration::from_millis(30), "{took:?}");
+}
+
+#[test]
+fn a_v2_camera_that_begins_to_tell_things_while_v1_is_asked_is_known_from_then_on() {
+    let mut host = Identify::new();
+    let mut now = Duration::ZERO;
+    while now < Duration::from_millis(100) {
+        match host.poll(now) {
+            Turn::Wait { until } => now = until,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(drain(&mut host, now), hex("30 80 0c 00 00 00"));
+    let event = Event {
+        channel: 2,
+        code: None,
+    };
+    host.feed(now, Input::Bytes(&event.packet(0).encode(true)));
+    assert!(drain(&mut host, now).starts_with(&[0xAA, 0xD5]));
+}
+
+#[test]
+fn a_v1_answer_that_comes_while_v2_is_asked_is_taken_at_once() {
+    let camera = v1_camera(Stack::Packets(64), [4, 5, 9]);
+    let from = Duration::from_millis(700);
+    let mut sleepy = Sleepy {
+        camera,
+        from,
+        queue: Vec::new(),
+    };
+    let (outcome, took) = ask(&mut sleepy);
+    assert_eq!(outcome.unwrap().firmware, [4, 5, 9]);
+    assert!(took < Duration::from_millis(720), "{took:?}");
 }
 
 #[test]

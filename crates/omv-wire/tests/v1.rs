@@ -1,6 +1,6 @@
 //! Protocol v1: the codec, and both ends against each other on all three stacks.
 
-mod support;
+mod running;
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use omv_wire::v2::Leave;
 use omv_wire::v2::host::Farewell;
 use omv_wire::{Input, Machine, Turn};
 use proptest::prelude::*;
-use support::*;
+use running::*;
 
 const LIMIT: Duration = Duration::from_secs(5);
 const STACKS: [Stack; 3] = [

@@ -1,6 +1,6 @@
 //! Protocol v2: what holds for any packets, any chunks and any bytes.
 
-mod support;
+mod running;
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use omv_wire::v2::codec::{Flags, Opcode, Packet};
 use omv_wire::v2::parser::Parser;
 use omv_wire::v2::records::{Caps, Channel, Memory, Stats, SysInfo, Version};
 use proptest::prelude::*;
-use support::*;
+use running::*;
 
 fn camera() -> Camera<Idle> {
     Camera::new(personality(), Idle::default())

@@ -1,6 +1,6 @@
 //! Protocol v2 against bytes that came from OpenMV's own code.
 
-mod support;
+mod running;
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use omv_wire::v2::parser::{Event, Parser};
 use omv_wire::v2::records::{Caps, Channel, Stats};
 use omv_wire::v2::session::{Answer, Request, Session, Step};
 use omv_wire::{Input, Machine, Turn};
-use support::*;
+use running::*;
 
 const ENGINE_1: &str = include_str!("vectors/v2-engine-1.txt");
 const ENGINE_2: &str = include_str!("vectors/v2-engine-2.txt");

@@ -53,7 +53,10 @@ pub fn check(board: &Board, image: &Image, room: u64) -> Vec<Finding> {
         };
         add(Severity::Impossible, refusal);
     }
-    let rule = board.images.iter().find(|rule| rule.region.eq_ignore_ascii_case(&image.region));
+    let rule = board
+        .images
+        .iter()
+        .find(|rule| rule.region.eq_ignore_ascii_case(&image.region));
     if let Some(rule) = rule {
         for why in structure(rule, &image.bytes) {
             add(Severity::Wrong, not_valid(why));
@@ -74,7 +77,9 @@ pub fn check(board: &Board, image: &Image, room: u64) -> Vec<Finding> {
             }
         }
     }
-    if board.region(&image.region).is_some_and(|region| region.role == Role::Romfs)
+    if board
+        .region(&image.region)
+        .is_some_and(|region| region.role == Role::Romfs)
         && let Some(says) = romfs_length(&image.bytes)
         && says > size
     {
@@ -93,7 +98,10 @@ pub(crate) fn structure(rule: &ImageRule, bytes: &[u8]) -> Vec<String> {
     if let Some(exact) = rule.exact_size
         && bytes.len() != exact as usize
     {
-        faults.push(format!("it has {} bytes and should have {exact}", bytes.len()));
+        faults.push(format!(
+            "it has {} bytes and should have {exact}",
+            bytes.len()
+        ));
     }
     for magic in rule.magic.iter().filter(|magic| magic.required) {
         let at = magic.offset as usize;
@@ -124,12 +132,16 @@ fn vector_faults(rule: &ImageRule, vectors: u32, bytes: &[u8]) -> Vec<String> {
     let mut faults = Vec::new();
     let in_ram = |span: &omv_boards::Span| span.contains(stack) || span.end == stack;
     if !rule.stack.is_empty() && !rule.stack.iter().any(in_ram) {
-        faults.push(format!("its stack pointer {stack:#010x} is outside this board's memory"));
+        faults.push(format!(
+            "its stack pointer {stack:#010x} is outside this board's memory"
+        ));
     }
     if let Some(span) = rule.reset
         && (reset & 1 == 0 || !span.contains(reset))
     {
-        faults.push(format!("its reset vector {reset:#010x} is outside this board's firmware"));
+        faults.push(format!(
+            "its reset vector {reset:#010x} is outside this board's firmware"
+        ));
     }
     // A file cut off before its own entry point cannot be whole.
     if let Some(load) = rule.load

@@ -157,7 +157,11 @@ pub struct Plan {
 impl Plan {
     /// The worst risk in it.
     pub fn risk(&self) -> Risk {
-        self.steps.iter().map(Step::risk).max().unwrap_or(Risk::Reads)
+        self.steps
+            .iter()
+            .map(Step::risk)
+            .max()
+            .unwrap_or(Risk::Reads)
     }
 
     /// The steps as shown to people and programs.

@@ -94,10 +94,17 @@ pub fn run(plan: &Plan, context: Context<'_>) -> Result<Outcome, Error> {
         match runner.one(step) {
             Ok(outcome) => {
                 let millis = (runner.now() - began).as_millis() as u64;
-                (runner.context.tell)(Event::Finished { step: index, millis, outcome });
+                (runner.context.tell)(Event::Finished {
+                    step: index,
+                    millis,
+                    outcome,
+                });
             }
             Err(error) => {
-                (runner.context.tell)(Event::Failed { step: index, code: error.code() });
+                (runner.context.tell)(Event::Failed {
+                    step: index,
+                    code: error.code(),
+                });
                 return Err(error);
             }
         }
@@ -147,16 +154,28 @@ impl<'p, 'c> Runner<'p, 'c> {
             Step::Hands { ask, expect, limit } => self.hands(ask, expect, *limit)?,
             Step::Hold { expect } => self.hold(*expect)?,
             Step::Load { image } => self.load(*image)?,
-            Step::Jump { start, expect, limit } => self.jump(*start, *expect, *limit)?,
+            Step::Jump {
+                start,
+                expect,
+                limit,
+            } => self.jump(*start, *expect, *limit)?,
             Step::Configure => self.configure()?,
             Step::BootBlock { start, size } => self.boot_block(*start, *size)?,
-            Step::Save { region, start, size } => self.save(region, *start, *size)?,
+            Step::Save {
+                region,
+                start,
+                size,
+            } => self.save(region, *start, *size)?,
             Step::Compare { part } => return self.compare(part).map(Some),
             Step::Park { image, sector } => return self.park(*image, sector).map(Some),
             Step::Erase { part } => return self.erase(part).map(Some),
             Step::Write { part } => return self.write(part).map(Some),
             Step::Verify { part } => return self.verify(part).map(Some),
-            Step::Blank { region, start, size } => self.blank(region, *start, *size)?,
+            Step::Blank {
+                region,
+                start,
+                size,
+            } => self.blank(region, *start, *size)?,
             Step::ReadFuse { word, mask } => return self.read_fuse(*word, *mask).map(Some),
             Step::BurnFuse { word, mask } => return self.burn_fuse(*word, *mask).map(Some),
             Step::Leave { expect, limit } => return self.leave(*expect, *limit),
@@ -168,7 +187,11 @@ impl<'p, 'c> Runner<'p, 'c> {
     }
 
     fn moved(&mut self, done: u64, total: u64) {
-        (self.context.tell)(Event::Moved { step: self.step, done, total });
+        (self.context.tell)(Event::Moved {
+            step: self.step,
+            done,
+            total,
+        });
     }
 
     fn report(&mut self, image: usize) -> &mut RegionReport {
@@ -194,7 +217,10 @@ impl<'p, 'c> Runner<'p, 'c> {
             State::Sdp => "the camera waits in its ROM, nothing was written",
             _ => "the camera waits in its bootloader until it loses power",
         };
-        Err(Error::Stopped { doing: doing.to_owned(), state: state.to_owned() })
+        Err(Error::Stopped {
+            doing: doing.to_owned(),
+            state: state.to_owned(),
+        })
     }
 
     fn outcome(mut self, start: Duration) -> Outcome {

@@ -104,9 +104,9 @@ fn ivt(bytes: &mut [u8], own: u32, entry: u32) {
 
 /// Bytes that look like code to a flash chip and differ from version to version.
 fn filler(size: usize, seed: &str) -> Vec<u8> {
-    let start = seed
-        .bytes()
-        .fold(0x811C_9DC5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let start = seed.bytes().fold(0x811C_9DC5_u32, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    });
     let mut state = start | 1;
     (0..size)
         .map(|_| {

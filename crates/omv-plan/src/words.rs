@@ -28,6 +28,7 @@ impl Plan {
                 format!("into the bootloader, within {} s", limit.as_secs()),
                 0,
             ),
+            Step::Restart { .. } => ("restart", "the camera".into(), 0),
             Step::Hands { ask, .. } => ("hands", ask.clone(), 0),
             Step::Hold { expect: State::Sbl } => ("hold", "the bootloader".into(), 0),
             Step::Hold { expect } => ("hold", format!("the {expect}"), 0),

@@ -129,6 +129,16 @@ fn a_response_heard_twice_is_not_taken_for_the_end() {
 }
 
 #[test]
+fn an_answer_heard_twice_is_not_taken_for_the_answer_to_the_next_question() {
+    let mut camera = camera(Wire::Hid);
+    let mut pair = Pair::with_fault(Way::ToHost, 0, Fault::Double);
+    for (property, value) in [(1, 0x4B02_0800), (11, 1012)] {
+        let host = ask(Wire::Hid, Command::get_property(property, 0));
+        assert_eq!(run(&mut pair, host, &mut camera).unwrap().words, [value]);
+    }
+}
+
+#[test]
 fn leftovers_of_an_abandoned_read_do_not_disturb_the_next_exchange() {
     for wire in [Wire::Hid, Wire::Uart] {
         let mut camera = camera(wire);

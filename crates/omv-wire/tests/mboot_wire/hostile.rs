@@ -92,8 +92,16 @@ fn endless_noise_on_a_serial_line_ends() {
 fn data_beyond_what_was_announced_are_refused() {
     let announced = response(&Response::read_memory(0, 1000));
     let data = hid::encode(hid::DATA_IN, &[0; 600]);
-    let result = drown(read(1000), &[announced], &data);
-    assert!(matches!(result, Err(Failure::Protocol { .. })));
+    let mut host = read(1000);
+    while !matches!(host.poll(ZERO), Turn::Send(_)) {}
+    for report in [&announced, &data] {
+        host.feed(ZERO, Input::Bytes(report));
+        assert!(matches!(host.poll(ZERO), Turn::Wait { .. }));
+    }
+    host.feed(ZERO, Input::Bytes(&data));
+    let what = "the camera sends more data than it announced";
+    assert_eq!(host.progress(), (600, 1000));
+    assert_eq!(host.poll(ZERO), Turn::Done(Err(Failure::Protocol { what })));
 }
 
 #[test]

@@ -177,7 +177,7 @@ impl Serial {
             Heard::Damaged(malformed) if self.naks == REPEATS => {
                 tell(Event::Broken(malformed.into()));
             }
-            Heard::Damaged(_) => {}
+            Heard::Damaged(_) => self.ask_again(),
             Heard::Junk(bytes) => tell(Event::Junk(bytes)),
         }
     }

@@ -140,6 +140,44 @@ fn a_host_that_never_reads_fills_no_memory() {
 }
 
 #[test]
+fn a_report_longer_than_the_endpoint_is_dropped() {
+    let mut camera = Camera::new(Wire::Hid, Board::new(Loader::Sbl));
+    let ask = Command::get_property(1, 0).encode();
+    for (size, answered) in [(1016, true), (1017, false)] {
+        let report = hid::encode_padded(hid::COMMAND_OUT, &ask, size);
+        camera.feed(ZERO, Input::Bytes(&report));
+        assert_eq!(matches!(camera.poll(ZERO), Turn::Send(_)), answered);
+    }
+}
+
+#[test]
+fn a_length_that_cannot_be_is_junk_and_not_waited_for() {
+    let mut scanner = Scanner::new(512);
+    let mut bytes: &[u8] = &[0x5A, 0xA5, 0x01, 0x02, 0, 0, 0x5A, 0xA1];
+    assert_eq!(scanner.next(&mut bytes), Some(Heard::Junk(6)));
+    assert_eq!(scanner.next(&mut bytes), Some(Heard::Frame(Frame::Ack)));
+}
+
+#[test]
+fn a_serial_host_that_never_acknowledges_fills_no_memory_and_may_still_do_it() {
+    let mut camera = Camera::new(Wire::Uart, Board::new(Loader::Sbl));
+    let ask = Frame::Command(Command::get_property(1, 0).encode()).encode();
+    for _ in 0..1000 {
+        camera.feed(ZERO, Input::Bytes(&ask));
+    }
+    let mut said = 0;
+    for _ in 0..100 {
+        while let Turn::Send(_) = camera.poll(ZERO) {
+            said += 1;
+        }
+        camera.feed(ZERO, Input::Bytes(&Frame::Ack.encode()));
+    }
+    assert!((2..=17).contains(&said), "{said}");
+    camera.feed(ZERO, Input::Bytes(&ask));
+    assert_eq!(camera.poll(ZERO), Turn::Send(Frame::Ack.encode()));
+}
+
+#[test]
 fn a_read_of_everything_is_made_piece_by_piece() {
     let mut camera = Camera::new(Wire::Hid, Board::new(Loader::Sbl));
     let ask = Command::read_memory(0x6000_0000, 0x0100_0000, 0);

@@ -178,6 +178,26 @@ fn a_serial_host_that_never_acknowledges_fills_no_memory_and_may_still_do_it() {
 }
 
 #[test]
+fn an_acknowledgement_is_heard_through_a_hail_of_damaged_packets() {
+    let mut camera = Camera::new(Wire::Uart, Board::new(Loader::Sbl));
+    let ask = Frame::Command(Command::read_memory(0x2000, 16, 0).encode()).encode();
+    camera.feed(ZERO, Input::Bytes(&ask));
+    while let Turn::Send(_) = camera.poll(ZERO) {}
+    let mut damaged = ask;
+    *damaged.last_mut().unwrap() ^= 1;
+    for _ in 0..20 {
+        camera.feed(ZERO, Input::Bytes(&damaged));
+    }
+    camera.feed(ZERO, Input::Bytes(&Frame::Ack.encode()));
+    let mut said = vec![];
+    while let Turn::Send(frame) = camera.poll(ZERO) {
+        said.push(frame);
+    }
+    assert_eq!(said.len(), 16 + 1);
+    assert_eq!(said[16], Frame::Data(vec![0; 16]).encode());
+}
+
+#[test]
 fn a_read_of_everything_is_made_piece_by_piece() {
     let mut camera = Camera::new(Wire::Hid, Board::new(Loader::Sbl));
     let ask = Command::read_memory(0x6000_0000, 0x0100_0000, 0);

@@ -105,6 +105,7 @@ impl Bus for VirtualBus {
                     serial,
                     product: face.string(device.product_string),
                     node: None,
+                    denied: false,
                     simulated: true,
                 })
             });

@@ -1,15 +1,17 @@
 //! The buses there are, and the one camera that is meant: where virtual cameras are joined to
 //! the library.
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use omv_boards::Board;
+use omv_boards::{Board, State};
 use omv_camera::{Error, Event, Found, Looked, Stop, find, look, select, wait_for_camera};
 use omv_link::{Bus, LinkError};
 use omv_sim::rt1062::{Quirks, Rt1062, sample};
-use omv_sim::{Camera, VirtualBus};
+use omv_sim::state::{self, Keeper, StateError};
+use omv_sim::{Camera, Hand, VirtualBus};
 
 use crate::cli::Common;
 use crate::fail::Fail;
@@ -33,7 +35,7 @@ pub struct Bench {
 /// A camera that lives as long as this command.
 struct Inside {
     bus: VirtualBus,
-    file: Option<std::path::PathBuf>,
+    keeper: RefCell<Option<Keeper>>,
 }
 
 impl Bench {
@@ -60,22 +62,32 @@ impl Bench {
             None => (spec, None),
         };
         let camera = camera(model, None, file, Quirks::default())?;
+        let keep = |file| Keeper::keep(file, camera.chip(), camera.remains().jumper);
+        let keeper = file.map(keep).transpose().map_err(simulator)?;
         let bus = VirtualBus::new("sim", vec![Box::new(camera) as Box<dyn Camera>]);
         // It was plugged in long ago.
         bus.pass(Duration::from_secs(5));
-        let inside = Inside { bus: bus.clone(), file: file.map(Path::to_owned) };
+        let inside = Inside { bus: bus.clone(), keeper: RefCell::new(keeper) };
         let buses: Vec<Arc<dyn Bus>> = vec![Arc::new(bus)];
         Ok(Self { buses, wanted: None, stop, inside: Some(inside) })
     }
 
+    /// Plays the hands for a camera inside this process: there is nobody else to do it.
+    pub fn hands(&self, expect: &[State]) {
+        let Some(Inside { bus, .. }) = &self.inside else { return };
+        bus.with(0, |camera, now| {
+            camera.hand(now, Hand::Unplug);
+            camera.hand(now, Hand::Jumper(expect.contains(&State::Sdp)));
+            camera.hand(now, Hand::Plug);
+        });
+    }
+
     /// Keeps the state of a camera inside this process, if it was asked to be kept.
     pub fn keep(&self) -> Result<(), Fail> {
-        let Some(Inside { bus, file: Some(file) }) = &self.inside else { return Ok(()) };
-        let remains = bus.with(0, |camera, _| {
-            camera.as_any().downcast_ref::<Rt1062>().map(Rt1062::remains)
-        });
-        match remains {
-            Some(remains) => omv_sim::state::save(file, &remains).map_err(simulator),
+        let Some(Inside { bus, keeper }) = &self.inside else { return Ok(()) };
+        let jumper = bus.with(0, |camera, _| camera.status().jumper);
+        match &mut *keeper.borrow_mut() {
+            Some(keeper) => keeper.save(jumper).map_err(simulator),
             None => Ok(()),
         }
     }
@@ -123,11 +135,6 @@ impl Bench {
         }
         Err(Error::NoCamera.into())
     }
-
-    /// Looks for the one camera without waiting and without opening it.
-    pub fn seen(&self) -> Result<Found, Fail> {
-        Ok(select(self.find()?, self.wanted.as_deref())?)
-    }
 }
 
 /// Makes a virtual camera: from its file if there is one, else as it is sold with this firmware.
@@ -144,13 +151,13 @@ pub fn camera(
         return Err(Fail::Usage { what, help });
     }
     if let Some(file) = file.filter(|file| file.exists()) {
-        let remains = omv_sim::state::load(file).map_err(simulator)?;
+        let remains = state::load(file).map_err(simulator)?;
         return Ok(Rt1062::from_remains(remains, quirks));
     }
     let firmware = firmware.unwrap_or_else(|| sample::firmware(sample::SHIPPED, 0x18_0000));
     Ok(Rt1062::new(&firmware, quirks))
 }
 
-fn simulator(error: omv_sim::state::StateError) -> Fail {
+fn simulator(error: StateError) -> Fail {
     Fail::Simulator { what: error.to_string() }
 }

@@ -125,7 +125,7 @@ pub fn sample_images(board: &Board) -> Vec<Image> {
         Some(Image { file: file.to_owned(), region, start, bytes: bytes.into() })
     };
     let firmware = sample::firmware(sample::NEWEST, 0x18_0000);
-    place(Role::Firmware, "built-in sample", firmware).into_iter().collect()
+    place(Role::Firmware, "sample-firmware.bin", firmware).into_iter().collect()
 }
 
 /// Both loader programs of a board: from the place named, from an installed OpenMV IDE, or, for

@@ -28,8 +28,7 @@ pub fn man(folder: Option<&Path>, output: &Output) -> Result<(), Fail> {
     let mut written = vec![("omv".to_owned(), page(command.clone())?)];
     for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
         let name = format!("omv-{}", sub.get_name());
-        let titled = sub.clone().name(name.clone()).display_name(name.clone());
-        written.push((name, page(titled)?));
+        written.push((name.clone(), page(sub.clone().display_name(name))?));
     }
     for (name, page) in &written {
         let path = folder.join(format!("{name}.1"));

@@ -4,9 +4,9 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 
-use omv_boards::Board;
+use omv_boards::{Board, State};
 use omv_camera::{Context, Event, Looked, Outcome, run};
-use omv_plan::Plan;
+use omv_plan::{Plan, Step};
 use serde_json::{Value, json};
 
 use crate::bench::Bench;
@@ -50,7 +50,13 @@ pub fn execute(
         Context {
             found: looked.found,
             who: looked.who,
-            tell: &mut |event| render.event(event),
+            tell: &mut |event| {
+                let hands = hands_of(plan, &event);
+                render.event(event);
+                if let Some(expect) = hands {
+                    bench.hands(expect);
+                }
+            },
             keep: &mut |region, bytes| write_new(&keep(region), bytes),
             stop: bench.stop.clone(),
         },
@@ -58,6 +64,15 @@ pub fn execute(
     render.end()?;
     bench.keep()?;
     Ok((done?, board))
+}
+
+/// What hands are asked for by an event, if any.
+fn hands_of<'p>(plan: &'p Plan, event: &Event) -> Option<&'p [State]> {
+    let Event::Hands { step, .. } = event else { return None };
+    match plan.steps.get(*step)? {
+        Step::Hands { expect, .. } => Some(expect),
+        _ => None,
+    }
 }
 
 /// Says what a camera is now, and what was done to it.

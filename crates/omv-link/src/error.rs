@@ -52,3 +52,35 @@ pub enum LinkError {
         source: io::Error,
     },
 }
+
+impl LinkError {
+    /// Stable name: in JSON, in `docs/errors.md`, in forum answers. Never reused.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Gone => "device-gone",
+            Self::Busy { .. } => "busy",
+            Self::NoAccess { .. } => "no-access",
+            Self::Stuck => "device-stuck",
+            Self::NoFunction { .. } => "no-function",
+            Self::Descriptors(_) => "bad-descriptors",
+            Self::Peer { .. } => "bad-peer",
+            Self::Io { .. } => "io",
+        }
+    }
+
+    /// One thing a person can do.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::Gone => "Check the cable, plug the camera in again and repeat the command.",
+            Self::Busy { .. } => "Close the other program, such as OpenMV IDE or a serial monitor.",
+            Self::NoAccess { .. } => {
+                "Your account may not open this device. On Linux a udev rule for OpenMV cameras is missing; until there is one, run the command as an administrator."
+            }
+            Self::Stuck => "Unplug the camera, plug it in again and repeat the command.",
+            Self::NoFunction { .. } => "The camera is in another state than expected: look again.",
+            Self::Descriptors(_) => "This device is not an OpenMV camera, or its USB is damaged.",
+            Self::Peer { .. } => "Check what serves that address; it must speak USB/IP 1.1.1.",
+            Self::Io { .. } => "Plug the camera in again and repeat the command.",
+        }
+    }
+}

@@ -121,6 +121,11 @@ fn a_conversation_plays_back_to_the_same_outcomes_at_the_same_times() {
     assert_eq!(act(&mut replayed, &acts), first);
     assert_eq!(replayed.now(), 120_001 * MS);
     assert!(replayed.is_finished());
+
+    // A device that left stays away, also after the last line.
+    let until = replayed.now() + MS;
+    assert_eq!(replayed.wait(until).unwrap(), Some(Heard::Gone));
+    assert!(matches!(replayed.send(&[1]), Err(LinkError::Gone)));
 }
 
 #[test]

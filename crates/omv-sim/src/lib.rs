@@ -23,6 +23,7 @@ pub mod nor;
 mod port;
 pub mod rt1062;
 mod seal;
+mod talker;
 
 pub use bus::VirtualBus;
 pub use camera::{Camera, Hand, Status};

@@ -282,7 +282,8 @@ impl Identify {
             },
             Stage::Pause { until } if now < *until => return Some(Turn::Wait { until: *until }),
             Stage::Pause { .. } => {
-                self.stage = Stage::Last(v1::host::Identify::with_patience(1, LAST_PATIENCE));
+                let machine = v1::host::Identify::with_patience(1, LAST_PATIENCE);
+                self.stage = Stage::Last(machine.after(ASKED));
             }
             Stage::Last(machine) => match machine.poll(now) {
                 Turn::Done(Err(v1::host::Failure::Silent)) if self.any_byte => {

@@ -19,6 +19,7 @@ pub mod crc;
 pub mod identify;
 mod machine;
 pub mod mboot;
+pub mod sdp;
 pub mod usb;
 pub mod usbip;
 pub mod v1;

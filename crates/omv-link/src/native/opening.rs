@@ -97,6 +97,21 @@ mod tests {
         Ok(Lookup::Found("/dev/hidraw0".to_owned()))
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn the_systems_error_numbers_mean_what_they_should() {
+        use rustix::io::Errno;
+
+        let of = |number: Errno| classify(number.into());
+        assert!(matches!(of(Errno::BUSY), Trouble::Busy));
+        assert!(matches!(of(Errno::ACCESS), Trouble::Denied));
+        assert!(matches!(of(Errno::PERM), Trouble::Denied));
+        for gone in [Errno::NOENT, Errno::NODEV, Errno::NXIO, Errno::IO] {
+            assert!(matches!(of(gone), Trouble::Missing(_)), "{gone}");
+        }
+        assert!(matches!(of(Errno::MFILE), Trouble::Other(_)));
+    }
+
     #[test]
     fn access_that_comes_late_is_waited_for() {
         let mut tries = 0;

@@ -3,17 +3,16 @@
 //! Descriptors as read from both loaders shipped on every RT1062; they have no serial number, so
 //! two cameras differ by socket only.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use omv_wire::mboot::{self, Leave, Wire};
 use omv_wire::usb::{
     ConfigurationBuilder, DeviceDescriptor, HidDescriptor, Setup, Speed, Transfer, kind, request,
 };
-use omv_wire::{Input, Machine, Turn};
 
 use super::memory::Memory;
 use crate::Face;
+use crate::talker::Talker;
 
 /// Bytes of a report, id included.
 const REPORT: usize = 1016;
@@ -21,59 +20,33 @@ const REPORT: usize = 1016;
 const ENDPOINTS: (u8, u8) = (1, 2);
 /// High speed, `bInterval` 3: one report in four microframes.
 const INTERVAL: Duration = Duration::from_micros(500);
-/// Reports kept ready for the host; more are made when these are taken.
-const AHEAD: usize = 2;
-
 /// A loader on USB.
 pub struct LoaderFace {
-    camera: mboot::Camera<Memory>,
-    ready: VecDeque<Vec<u8>>,
-    wake: Duration,
-    left: Option<Leave>,
-    configured: Option<Duration>,
-    first_report: Option<Duration>,
+    talk: Talker<mboot::Camera<Memory>>,
+    configured: bool,
+    held_since: Option<Duration>,
 }
 
 impl LoaderFace {
     /// A loader that just started.
     pub fn new(memory: Memory) -> Self {
-        Self {
-            camera: mboot::Camera::new(Wire::Hid, memory),
-            ready: VecDeque::new(),
-            wake: Duration::MAX,
-            left: None,
-            configured: None,
-            first_report: None,
-        }
+        let talk = Talker::new(mboot::Camera::new(Wire::Hid, memory));
+        Self { talk, configured: false, held_since: None }
     }
 
     /// The memory it works on.
     pub fn memory(&self) -> &Memory {
-        self.camera.target()
+        self.talk.machine().target()
     }
 
     /// When the first report came after the host had configured the device.
     pub fn held_since(&self) -> Option<Duration> {
-        self.first_report
+        self.held_since
     }
 
     /// How it wants to leave the bus, once its last report was taken.
     pub fn leaves(&mut self, now: Duration) -> Option<Leave> {
-        self.work(now);
-        self.left.filter(|_| self.ready.is_empty())
-    }
-
-    fn work(&mut self, now: Duration) {
-        while self.left.is_none() && self.ready.len() < AHEAD {
-            match self.camera.poll(now) {
-                Turn::Send(report) => self.ready.push_back(report),
-                Turn::Wait { until } => {
-                    self.wake = until;
-                    return;
-                }
-                Turn::Done(leave) => self.left = Some(leave),
-            }
-        }
+        self.talk.left(now)
     }
 }
 
@@ -123,8 +96,8 @@ impl Face for LoaderFace {
         Some(text.to_owned())
     }
 
-    fn configured(&mut self, now: Duration) {
-        self.configured.get_or_insert(now);
+    fn configured(&mut self, _now: Duration) {
+        self.configured = true;
     }
 
     fn control(&mut self, _now: Duration, setup: &Setup, _data: &[u8]) -> Option<Vec<u8>> {
@@ -138,28 +111,25 @@ impl Face for LoaderFace {
     }
 
     fn accepts(&self, now: Duration, _endpoint: u8) -> bool {
-        self.camera.busy_until() <= now && self.left.is_none()
+        self.talk.machine().busy_until() <= now && self.talk.is_on()
     }
 
     fn out(&mut self, now: Duration, endpoint: u8, data: &[u8]) {
         if endpoint != ENDPOINTS.1 || data.is_empty() {
             return;
         }
-        if self.configured.is_some() {
-            self.first_report.get_or_insert(now);
+        if self.configured {
+            self.held_since.get_or_insert(now);
         }
-        self.camera.feed(now, Input::Bytes(data));
-        self.work(now);
+        self.talk.feed(now, data);
     }
 
     fn take(&mut self, now: Duration, endpoint: u8, limit: usize) -> Option<Vec<u8>> {
         if endpoint != ENDPOINTS.0 {
             return None;
         }
-        self.work(now);
-        let mut report = self.ready.pop_front()?;
+        let mut report = self.talk.take(now)?;
         report.truncate(limit);
-        self.work(now);
         Some(report)
     }
 
@@ -168,8 +138,8 @@ impl Face for LoaderFace {
     }
 
     fn next(&self, now: Duration) -> Option<Duration> {
-        let due = [self.camera.busy_until(), self.wake];
-        due.into_iter().filter(|at| *at > now && *at < Duration::MAX).min()
+        let busy = Some(self.talk.machine().busy_until()).filter(|at| *at > now);
+        busy.into_iter().chain(self.talk.next(now)).min()
     }
 }
 

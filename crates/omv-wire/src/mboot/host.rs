@@ -209,6 +209,10 @@ impl Exchange {
                 }
                 Err(malformed) => self.fail(malformed),
             },
+            (Event::Acknowledged, Stage::Out) if self.all_sent() => {
+                self.advance(now, Stage::Final);
+            }
+            (Event::Acknowledged, _) => {}
             (Event::Data(payload), Stage::In) => self.on_data(now, &payload),
             (Event::Enough, Stage::Out | Stage::Final)
                 if matches!(self.data, Data::Out(_)) && !self.stopped =>
@@ -260,6 +264,7 @@ impl Exchange {
     /// The camera took the command; what follows depends on the data phase.
     fn on_accepted(&mut self, now: Duration, found: u8, words: &[u32]) -> Result<(), Malformed> {
         match &self.data {
+            Data::Out(bytes) if bytes.is_empty() => self.advance(now, Stage::Final),
             Data::Out(_) => self.advance(now, Stage::Out),
             Data::In(expected) if found != reply::GENERIC => {
                 let (announced, expected) = match words.first() {
@@ -300,17 +305,16 @@ impl Exchange {
         self.advance(now, if over { Stage::Final } else { Stage::In });
     }
 
+    fn all_sent(&self) -> bool {
+        matches!(&self.data, Data::Out(bytes) if self.sent == bytes.len())
+    }
+
     /// Puts the next piece of data on the line; `false` when looking comes first, or waiting.
     fn send_more(&mut self, now: Duration) -> bool {
         let Data::Out(bytes) = &self.data else {
             return false;
         };
         if !self.line.ready() {
-            return false;
-        }
-        let rest = bytes.get(self.sent..).unwrap_or_default();
-        if rest.is_empty() {
-            self.advance(now, Stage::Final);
             return false;
         }
         if self.line.needs_looking() && !self.looked {
@@ -320,11 +324,12 @@ impl Exchange {
             self.line.send_data(&[]);
             self.advance(now, Stage::Final);
         } else {
+            let rest = bytes.get(self.sent..).unwrap_or_default();
             let piece = rest.get(..self.packet).unwrap_or(rest);
             self.sent += piece.len();
             self.line.send_data(piece);
             // Over UART the last packet is first to be acknowledged.
-            let over = self.sent == bytes.len() && self.line.needs_looking();
+            let over = self.all_sent() && self.line.needs_looking();
             self.advance(now, if over { Stage::Final } else { Stage::Out });
         }
         true
@@ -379,6 +384,12 @@ impl Machine for Exchange {
     fn poll(&mut self, now: Duration) -> Turn<Self::Output> {
         loop {
             if self.stage == Stage::Over {
+                // The last response wants its acknowledgement too.
+                if let Some(Ok(Reply { left: false, .. })) = self.outcome
+                    && let Some(Ok(bytes)) = self.line.poll(now)
+                {
+                    return Turn::Send(bytes);
+                }
                 let again = Failure::Protocol {
                     what: "the exchange had ended before",
                 };

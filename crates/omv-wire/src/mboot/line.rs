@@ -21,6 +21,8 @@ const LEAST_LIMIT: usize = 1024;
 pub(super) enum Event {
     Response(Vec<u8>),
     Data(Vec<u8>),
+    /// A packet of ours arrived; said only where there are acknowledgements.
+    Acknowledged,
     /// The camera wants no more data.
     Enough,
     /// Reports or bytes that mean nothing here.
@@ -143,11 +145,10 @@ impl Serial {
 
     fn take(&mut self, heard: Heard, tell: &mut impl FnMut(Event)) {
         match heard {
-            Heard::Frame(Frame::Ack) => {
-                if self.unacknowledged.take().is_none() {
-                    tell(Event::Junk(2));
-                }
-            }
+            Heard::Frame(Frame::Ack) => tell(match self.unacknowledged.take() {
+                Some(_) => Event::Acknowledged,
+                None => Event::Junk(2),
+            }),
             Heard::Frame(Frame::Nak) => match &self.unacknowledged {
                 Some(_) if self.repeats == REPEATS => {
                     tell(Event::Broken(Failure::NotAcknowledged { repeats: REPEATS }));

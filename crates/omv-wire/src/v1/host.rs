@@ -63,7 +63,8 @@ enum Stage {
 #[derive(Clone, Debug)]
 pub struct Identify {
     stage: Stage,
-    tries: u32,
+    /// Questions for the version sent, here or before; each may be answered late.
+    asked: u32,
     patience: Duration,
     scan: VersionScan,
     any_byte: bool,
@@ -86,7 +87,7 @@ impl Identify {
                 tries_left: tries,
                 until: Duration::ZERO,
             },
-            tries,
+            asked: tries,
             patience,
             scan: VersionScan::default(),
             any_byte: false,
@@ -95,12 +96,17 @@ impl Identify {
         }
     }
 
-    /// Goes on from a version that came another way, after `asked` questions for it.
+    /// Expects late answers to this many questions that others sent before.
+    #[must_use]
+    pub fn after(mut self, asked: u32) -> Self {
+        self.asked += asked;
+        self
+    }
+
+    /// Goes on from a version that came as the answer to one of `asked` questions.
     #[must_use]
     pub fn knowing(firmware: [u8; 3], asked: u32, now: Duration) -> Self {
-        let mut machine = Self::with_patience(asked, VERSION_PATIENCE);
-        machine.begun = true;
-        machine.any_byte = true;
+        let mut machine = Self::with_patience(0, VERSION_PATIENCE).after(asked);
         machine.ask_arch(firmware, now);
         machine
     }
@@ -134,9 +140,9 @@ impl Identify {
                 firmware, bytes, ..
             } => {
                 bytes.push(byte);
-                // A question that was repeated may be answered twice. Text never begins so.
-                if self.tries > 1 && *bytes == encode_version(*firmware) {
-                    self.tries -= 1;
+                // A question that was repeated may be answered again. Text never begins so.
+                if self.asked > 1 && *bytes == encode_version(*firmware) {
+                    self.asked -= 1;
                     bytes.clear();
                 }
                 if let Some(bytes) = bytes.first_chunk() {

@@ -27,12 +27,12 @@ pub fn crc32(bytes: &[u8]) -> u32 {
     let [t0, t1, t2, t3, t4, t5, t6, t7] = &TABLES_32;
     let (blocks, rest) = bytes.as_chunks::<8>();
     let crc = blocks.iter().fold(u32::MAX, |crc, block| {
-        let &[b0, b1, b2, b3, b4, b5, b6, b7] = block;
-        let [c0, c1, c2, c3] = crc.to_be_bytes();
-        look(t7, b0 ^ c0)
-            ^ look(t6, b1 ^ c1)
-            ^ look(t5, b2 ^ c2)
-            ^ look(t4, b3 ^ c3)
+        let word = u64::from_be_bytes(*block) ^ (u64::from(crc) << 32);
+        let [b0, b1, b2, b3, b4, b5, b6, b7] = word.to_be_bytes();
+        look(t7, b0)
+            ^ look(t6, b1)
+            ^ look(t5, b2)
+            ^ look(t4, b3)
             ^ look(t3, b4)
             ^ look(t2, b5)
             ^ look(t1, b6)

@@ -19,6 +19,9 @@ use crate::machine::{Input, Machine, Malformed, Turn};
 const SYNC_TRIES: u32 = 3;
 /// Wait for the answer to one `SYNC`.
 const SYNC_PATIENCE: Duration = Duration::from_millis(500);
+/// Wait for the answer to each question after it: any camera that is awake answers at once, and
+/// what was lost is asked for again from the start.
+const QUESTION_PATIENCE: Duration = Duration::from_millis(500);
 /// All of an opening, repetitions included.
 const CONNECT_LIMIT: Duration = Duration::from_millis(4000);
 /// How long a camera may take to leave the bus before it counts as not seen leaving.
@@ -168,7 +171,13 @@ impl Connect {
             Stage::SysInfo => Request::new(Opcode::SYS_INFO),
         };
         self.stage = stage;
-        self.session.ask(now, request);
+        self.session.ask(
+            now,
+            Request {
+                patience: QUESTION_PATIENCE,
+                ..request
+            },
+        );
     }
 
     /// Why it ends when it ends without an answer.

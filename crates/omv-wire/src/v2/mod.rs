@@ -42,6 +42,7 @@ pub mod camera;
 pub mod channels;
 pub mod codec;
 pub mod crc;
+mod dispatch;
 pub mod host;
 pub mod parser;
 pub mod records;

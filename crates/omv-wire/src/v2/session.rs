@@ -173,7 +173,7 @@ impl Session {
         self.pending = Some(Pending {
             opcode: request.opcode,
             channel: request.channel,
-            deadline: now + request.patience,
+            deadline: now.saturating_add(request.patience),
             limit: request.limit,
             data: Vec::new(),
             answer: None,

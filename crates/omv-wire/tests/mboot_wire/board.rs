@@ -96,7 +96,7 @@ impl Board {
     }
 
     fn program(&mut self, page: u32, bytes: &[u8]) -> u32 {
-        if page % PAGE != 0 {
+        if !page.is_multiple_of(PAGE) {
             return status::FLEXSPI_NOR_ALIGNMENT;
         }
         if self.pages.contains_key(&(page / PAGE)) {
@@ -131,7 +131,7 @@ impl Board {
             return status::SUCCESS;
         }
         let rest = std::mem::take(&mut self.page);
-        if at % PAGE != 0 {
+        if !at.is_multiple_of(PAGE) {
             return status::FLEXSPI_NOR_ALIGNMENT;
         }
         if self.pages.contains_key(&(at / PAGE)) {

@@ -85,7 +85,7 @@ fn cases() -> Vec<Case> {
             Expected { id, shown, length }
         };
         match words.as_slice() {
-            ["#", ..] | [""] | ["#"] => {}
+            ["#", ..] | [""] => {}
             [kind @ ("case" | "free"), name @ ..] => cases.push(Case {
                 name: name.join(" "),
                 binding: *kind == "case",

@@ -25,11 +25,11 @@ pub enum Fault {
 #[derive(Default)]
 pub struct Pair {
     /// Which frame (from 0, counted per direction) suffers what.
-    pub faults: Vec<(Way, usize, Fault)>,
+    faults: Vec<(Way, usize, Fault)>,
     /// Makes the wire a stream that arrives in pieces of these sizes, over and over.
-    pub pieces: Vec<usize>,
+    pieces: Vec<usize>,
     /// The cable is pulled when this many inputs have reached the host.
-    pub unplug_after: Option<usize>,
+    unplug_after: Option<usize>,
     /// Frames each side sent, before anything happened to them.
     pub to_camera: Vec<Vec<u8>>,
     pub to_host: Vec<Vec<u8>>,
@@ -45,6 +45,20 @@ impl Pair {
     pub fn with_fault(way: Way, nth: usize, fault: Fault) -> Self {
         Self {
             faults: vec![(way, nth, fault)],
+            ..Self::default()
+        }
+    }
+
+    pub fn in_pieces(pieces: Vec<usize>) -> Self {
+        Self {
+            pieces,
+            ..Self::default()
+        }
+    }
+
+    pub fn unplugged_after(inputs: usize) -> Self {
+        Self {
+            unplug_after: Some(inputs),
             ..Self::default()
         }
     }

@@ -1,0 +1,193 @@
+//! Why an operation on a camera did not happen, or did not finish.
+
+use omv_boards::State;
+use omv_link::LinkError;
+use omv_plan::Refusal;
+use omv_wire::mboot::status;
+
+/// The one error of this library. Each variant has a stable code and one sentence of help.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Nothing is plugged in that could be a camera.
+    #[error("no camera found")]
+    NoCamera,
+    /// Cameras are there, but not the one asked for.
+    #[error("no camera is called `{wanted}`; there is {there}")]
+    NotThisOne {
+        /// What was asked for.
+        wanted: String,
+        /// What is there.
+        there: String,
+    },
+    /// Several cameras fit.
+    #[error("several cameras are plugged in: {}", which.join(", "))]
+    Several {
+        /// Their places.
+        which: Vec<String>,
+    },
+    /// It cannot be told which board it is.
+    #[error("the device at {place} does not say which board it is; it may be {}", boards.join(", "))]
+    WhichBoard {
+        /// Where it sits.
+        place: String,
+        /// What it may be.
+        boards: Vec<String>,
+    },
+    /// Refused before anything was touched.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The link failed.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// The camera left the bus when it should not.
+    #[error("the camera disappeared while {doing}")]
+    Gone {
+        /// What was being done.
+        doing: String,
+    },
+    /// The camera answered with an error of its own.
+    #[error("the camera refuses to {doing}: status {status} ({})", status::text(*status).unwrap_or("unknown"))]
+    Status {
+        /// What was asked of it.
+        doing: String,
+        /// Its status code.
+        status: u32,
+    },
+    /// The camera broke its protocol, or fell silent in the middle.
+    #[error("the camera does not answer as it should while {doing}: {what}")]
+    Protocol {
+        /// What was being done.
+        doing: String,
+        /// What was wrong.
+        what: String,
+    },
+    /// A device with a camera's bootloader id is something else.
+    #[error("the bootloader at {place} is not one of an OpenMV camera (property {property} is {value:#x})")]
+    ForeignLoader {
+        /// Where it sits.
+        place: String,
+        /// Which property told.
+        property: u32,
+        /// What it said.
+        value: u32,
+    },
+    /// The chip only takes signed programs.
+    #[error("the chip is locked: its ROM takes signed programs only")]
+    Locked,
+    /// The ROM would not start the program.
+    #[error("the chip's ROM did not {doing}")]
+    Rom {
+        /// What was asked of it.
+        doing: String,
+    },
+    /// What was read back is not what was written.
+    #[error("{region} differs at {address:#010x}: wrote {wrote:#04x}, read back {read:#04x}")]
+    VerifyFailed {
+        /// Region name.
+        region: String,
+        /// First address that differs.
+        address: u32,
+        /// What it should be.
+        wrote: u8,
+        /// What it is.
+        read: u8,
+    },
+    /// The camera did not come back as expected.
+    #[error("waited {} s for the camera to be `{expected}`; {instead}", seconds)]
+    NotThere {
+        /// The state waited for.
+        expected: State,
+        /// How long.
+        seconds: u64,
+        /// What was seen instead.
+        instead: String,
+    },
+    /// The new firmware starts and dies, again and again.
+    #[error("the firmware crashes at every start: the bootloader came back {times} times")]
+    Cycling {
+        /// How often.
+        times: u32,
+    },
+    /// Nobody did what was asked for.
+    #[error("nothing happened for {seconds} s after asking: {ask}")]
+    NoHands {
+        /// What was asked.
+        ask: String,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// Stopped on request, between two safe points.
+    #[error("stopped while {doing}; {state}")]
+    Stopped {
+        /// What was being done.
+        doing: String,
+        /// What state the camera is in now.
+        state: String,
+    },
+    /// What was read could not be kept.
+    #[error("cannot keep what was read: {0}")]
+    NotKept(std::io::Error),
+}
+
+impl Error {
+    /// Stable name: in JSON, in `docs/errors.md`, in forum answers. Never reused.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoCamera => "no-camera",
+            Self::NotThisOne { .. } => "not-this-one",
+            Self::Several { .. } => "several-cameras",
+            Self::WhichBoard { .. } => "which-board",
+            Self::Refused(refusal) => refusal.code(),
+            Self::Link(error) => error.code(),
+            Self::Gone { .. } => "camera-gone",
+            Self::Status { .. } => "camera-refused",
+            Self::Protocol { .. } => "protocol",
+            Self::ForeignLoader { .. } => "foreign-loader",
+            Self::Locked => "chip-locked",
+            Self::Rom { .. } => "rom-refused",
+            Self::VerifyFailed { .. } => "verify-failed",
+            Self::NotThere { .. } => "not-there",
+            Self::Cycling { .. } => "cycling",
+            Self::NoHands { .. } => "no-hands",
+            Self::Stopped { .. } => "stopped",
+            Self::NotKept(_) => "not-kept",
+        }
+    }
+
+    /// One thing a person can do, about the world and not about flags.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::NoCamera => {
+                "Plug the camera in with a cable that carries data, into a port of the computer itself."
+            }
+            Self::NotThisOne { .. } => "Look at the list of cameras for its name, serial number or port.",
+            Self::Several { .. } => "Say which one, by its serial number or its place.",
+            Self::WhichBoard { .. } => "Say which board it is; the name is printed on the camera.",
+            Self::Refused(refusal) => refusal.help(),
+            Self::Link(error) => error.help(),
+            Self::Gone { .. } => {
+                "Check the cable, plug the camera in again and repeat the command: it looks at the camera anew and goes on from there."
+            }
+            Self::Status { .. } => "Unplug the camera, plug it in again and repeat the command.",
+            Self::Protocol { .. } => {
+                "Unplug the camera, plug it in again and repeat the command; try another cable or port if it happens again."
+            }
+            Self::ForeignLoader { .. } => "Another NXP board is plugged in there: unplug it.",
+            Self::Locked => "This is not how OpenMV cameras are sold; the chip's owner must sign the program.",
+            Self::Rom { .. } => {
+                "Unplug the camera, plug it in again with the wire still in place, and repeat the command."
+            }
+            Self::VerifyFailed { .. } => {
+                "Repeat the command; if the same address fails again, the camera's flash is worn out."
+            }
+            Self::NotThere { .. } => "Unplug the camera, plug it in again and repeat the command.",
+            Self::Cycling { .. } => {
+                "Flash a firmware that is known to work; leave the camera plugged in while you do."
+            }
+            Self::NoHands { .. } => "Repeat the command when you are ready; nothing was lost.",
+            Self::Stopped { .. } => "Repeat the command to finish: it looks at the camera and goes on.",
+            Self::NotKept(_) => "Free some space or name another file; nothing was erased.",
+        }
+    }
+}

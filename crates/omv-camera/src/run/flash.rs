@@ -1,0 +1,284 @@
+//! Steps that read and change flash and fuses.
+
+use std::ops::Range;
+
+use omv_plan::{Image, Part};
+
+use super::Runner;
+use crate::Error;
+use crate::loader::CHUNK;
+
+/// The unit in which flash is compared and erased.
+const SECTOR: u32 = 0x1000;
+
+impl Runner<'_, '_> {
+    pub(super) fn configure(&mut self) -> Result<(), Error> {
+        let facts = self.facts()?;
+        self.loader()?.configure(facts, facts.nor_option)
+    }
+
+    /// The block that tells the ROM how to reach the flash, made by the loader itself.
+    pub(super) fn boot_block(&mut self, start: u32, size: u32) -> Result<(), Error> {
+        let facts = self.facts()?;
+        let loader = self.loader()?;
+        loader.erase(start..start + size)?;
+        loader.configure(facts, facts.fcb_option)?;
+        let block = loader.read(start, facts.fcb_read)?;
+        let tag = facts.fcb_tag;
+        match block.iter().zip(&tag).position(|(read, wrote)| read != wrote) {
+            None if block.len() >= tag.len() => Ok(()),
+            at => {
+                let at = at.unwrap_or(0);
+                Err(Error::VerifyFailed {
+                    region: "boot block".into(),
+                    address: start + at as u32,
+                    wrote: tag[at],
+                    read: block.get(at).copied().unwrap_or(0),
+                })
+            }
+        }
+    }
+
+    pub(super) fn save(&mut self, region: &str, start: u32, size: u32) -> Result<(), Error> {
+        let mut bytes = Vec::with_capacity(size as usize);
+        for chunk in chunks(&[start..start + size]) {
+            self.check_stop("saving")?;
+            bytes.extend(self.loader()?.read(chunk.start, chunk.end - chunk.start)?);
+            self.moved(bytes.len() as u64, size.into());
+        }
+        (self.context.keep)(region, &bytes).map_err(Error::NotKept)
+    }
+
+    /// Notes the sectors that already hold what the image has.
+    pub(super) fn compare(&mut self, part: &Part) -> Result<String, Error> {
+        let plan = self.plan;
+        let image = &plan.images[part.image];
+        let spans = within(&part.spans, image);
+        let total = length(&spans);
+        let mut equal = Vec::new();
+        let (mut done, mut same) = (0, 0);
+        for chunk in chunks(&spans) {
+            self.check_stop("comparing")?;
+            let bytes = self.loader()?.read(chunk.start, chunk.end - chunk.start)?;
+            for (index, read) in bytes.chunks(SECTOR as usize).enumerate() {
+                let start = chunk.start + index as u32 * SECTOR;
+                let end = start + read.len() as u32;
+                if image.at(&(start..end)) == read {
+                    equal.push(start);
+                    same += u64::from(end - start);
+                }
+            }
+            done += bytes.len() as u64;
+            self.moved(done, total);
+        }
+        self.equal.insert(part.image, equal);
+        self.report(part.image).skipped_bytes = same;
+        *self.proven.entry(part.image).or_default() += same;
+        Ok(match same {
+            0 => "all of it differs".to_owned(),
+            same if same == total => "all of it is equal".to_owned(),
+            same => format!("{same} of {total} bytes are equal"),
+        })
+    }
+
+    pub(super) fn erase(&mut self, part: &Part) -> Result<String, Error> {
+        let spans = self.differing(part);
+        let total = length(&spans);
+        let mut done = 0;
+        for chunk in chunks(&spans) {
+            self.check_stop("erasing")?;
+            let size = u64::from(chunk.end - chunk.start);
+            self.loader()?.erase(chunk)?;
+            done += size;
+            self.report(part.image).erased_bytes += size;
+            self.moved(done, total);
+        }
+        Ok(amount(total))
+    }
+
+    pub(super) fn write(&mut self, part: &Part) -> Result<String, Error> {
+        let plan = self.plan;
+        let image = &plan.images[part.image];
+        let spans = within(&self.differing(part), image);
+        let total = length(&spans);
+        let mut done = 0;
+        for chunk in chunks(&spans) {
+            self.check_stop("writing")?;
+            let bytes = image.at(&chunk);
+            self.loader()?.write(chunk.start, bytes)?;
+            done += bytes.len() as u64;
+            self.report(part.image).written_bytes += bytes.len() as u64;
+            self.moved(done, total);
+        }
+        Ok(amount(total))
+    }
+
+    pub(super) fn verify(&mut self, part: &Part) -> Result<String, Error> {
+        let plan = self.plan;
+        let image = &plan.images[part.image];
+        let spans = within(&self.differing(part), image);
+        let total = length(&spans);
+        let mut done = 0;
+        for chunk in chunks(&spans) {
+            self.check_stop("verifying")?;
+            let read = self.loader()?.read(chunk.start, chunk.end - chunk.start)?;
+            let wrote = image.at(&chunk);
+            if let Some(at) = wrote.iter().zip(&read).position(|(wrote, read)| wrote != read) {
+                return Err(Error::VerifyFailed {
+                    region: image.region.clone(),
+                    address: chunk.start + at as u32,
+                    wrote: wrote[at],
+                    read: read[at],
+                });
+            }
+            done += read.len() as u64;
+            self.moved(done, total);
+        }
+        *self.proven.entry(part.image).or_default() += total;
+        Ok(amount(total))
+    }
+
+    pub(super) fn blank(&mut self, region: &str, start: u32, size: u32) -> Result<(), Error> {
+        for chunk in chunks(&[start..start + size]) {
+            self.check_stop("erasing")?;
+            self.loader()?.erase(chunk.clone())?;
+            let read = self.loader()?.read(chunk.start, chunk.end - chunk.start)?;
+            if let Some(at) = read.iter().position(|byte| *byte != 0xFF) {
+                let (address, read) = (chunk.start + at as u32, read[at]);
+                let region = region.to_owned();
+                return Err(Error::VerifyFailed { region, address, wrote: 0xFF, read });
+            }
+            self.moved((chunk.end - start).into(), size.into());
+        }
+        Ok(())
+    }
+
+    /// Makes the resident bootloader wait for ever: its record goes into the vector sector.
+    ///
+    /// Where the firmware in flash has good vectors and leaves the record's page blank, the page
+    /// is programmed without an erase; else the sector is written with the new vectors and the
+    /// record, which costs one more erase of it.
+    pub(super) fn park(&mut self, image: usize, sector: &Range<u32>) -> Result<String, Error> {
+        let facts = self.facts()?;
+        let park = &facts.park;
+        let mut record = vec![0xFF; park.page_size as usize];
+        let at = (park.record - park.page) as usize;
+        record[at..at + 4].copy_from_slice(&park.tag);
+        record[at + park.peripherals_at as usize] = park.peripherals;
+        let wait = at + park.wait_at as usize;
+        record[wait..wait + 2].copy_from_slice(&0_u16.to_le_bytes());
+
+        let plan = self.plan;
+        let new = &plan.images[image];
+        let size = sector.end - sector.start;
+        let now = self.loader()?.read(sector.start, size)?;
+        let page = (park.page - sector.start) as usize;
+        let free = now[page..page + record.len()].iter().all(|byte| *byte == 0xFF);
+        let in_place = free && self.vectors_pass(&now);
+        if !in_place {
+            let mut parked = vec![0xFF; size as usize];
+            let from = new.at(sector);
+            parked[..from.len()].copy_from_slice(from);
+            parked[page..page + record.len()].copy_from_slice(&record);
+            let loader = self.loader()?;
+            loader.erase(sector.clone())?;
+            loader.write(sector.start, &parked)?;
+        } else {
+            self.loader()?.write(park.page, &record)?;
+        }
+        // Whatever was equal there is not any more: the last part must write it.
+        if let Some(equal) = self.equal.get_mut(&image) {
+            let before = equal.len();
+            equal.retain(|start| !sector.contains(start));
+            if equal.len() < before {
+                let bytes = within(std::slice::from_ref(sector), new);
+                let lost = length(&bytes);
+                *self.proven.entry(image).or_default() -= lost;
+                self.report(image).skipped_bytes -= lost;
+            }
+        }
+        Ok(if in_place { "without an erase".into() } else { "with an erase".into() })
+    }
+
+    /// Whether the resident bootloader would open its window for vectors like these.
+    fn vectors_pass(&self, sector: &[u8]) -> bool {
+        let rule = self.plan.board.images.iter().find(|rule| rule.vectors.is_some());
+        let span = rule.and_then(|rule| rule.reset);
+        let word = sector.get(4..8).and_then(|word| word.try_into().ok());
+        match (span, word.map(u32::from_le_bytes)) {
+            (Some(span), Some(reset)) => span.contains(reset),
+            _ => false,
+        }
+    }
+
+    pub(super) fn read_fuse(&mut self, word: u32, mask: u32) -> Result<String, Error> {
+        let value = self.loader()?.fuse(word)?;
+        let set = value & mask == mask;
+        self.boot_fuse = Some(set);
+        Ok(if set {
+            "set, as it should be".into()
+        } else {
+            "CLEAR: the camera will start in its ROM at every power-up".into()
+        })
+    }
+
+    pub(super) fn burn_fuse(&mut self, word: u32, mask: u32) -> Result<String, Error> {
+        if self.boot_fuse == Some(true) {
+            return Ok("already set, nothing was burned".into());
+        }
+        self.loader()?.burn(word, mask)?;
+        let value = self.loader()?.fuse(word)?;
+        if value & mask != mask {
+            return Err(Error::Status { doing: "keep the boot fuse".into(), status: 1 });
+        }
+        self.boot_fuse = Some(true);
+        Ok("burned, and read back".into())
+    }
+
+    /// The sectors of a part that are not known to be equal, neighbours joined.
+    fn differing(&self, part: &Part) -> Vec<Range<u32>> {
+        let equal = self.equal.get(&part.image).map_or(&[][..], Vec::as_slice);
+        let mut spans: Vec<Range<u32>> = Vec::new();
+        for span in &part.spans {
+            for start in (span.start..span.end).step_by(SECTOR as usize) {
+                if equal.binary_search(&start).is_ok() {
+                    continue;
+                }
+                let end = (start + SECTOR).min(span.end);
+                match spans.last_mut() {
+                    Some(last) if last.end == start => last.end = end,
+                    _ => spans.push(start..end),
+                }
+            }
+        }
+        spans
+    }
+}
+
+/// Spans cut to the bytes an image has.
+fn within(spans: &[Range<u32>], image: &Image) -> Vec<Range<u32>> {
+    let cut = |span: &Range<u32>| span.start..span.end.min(image.end());
+    spans.iter().map(cut).filter(|span| span.start < span.end).collect()
+}
+
+fn length(spans: &[Range<u32>]) -> u64 {
+    spans.iter().map(|span| u64::from(span.end - span.start)).sum()
+}
+
+/// Spans in pieces of at most a chunk, cut where chunks of the address space meet.
+fn chunks(spans: &[Range<u32>]) -> Vec<Range<u32>> {
+    let mut pieces = Vec::new();
+    for span in spans {
+        let mut start = span.start;
+        while start < span.end {
+            let end = ((start / CHUNK + 1).saturating_mul(CHUNK)).min(span.end);
+            pieces.push(start..end);
+            start = end;
+        }
+    }
+    pieces
+}
+
+fn amount(bytes: u64) -> String {
+    if bytes == 0 { "nothing to do".to_owned() } else { format!("{bytes} bytes") }
+}

@@ -7,7 +7,11 @@ pub fn parse(bytes: &[u8]) {
     };
     match omv_boards::parse(text) {
         Ok(board) => {
-            for region in board.layout().into_iter().flat_map(|layout| &layout.regions) {
+            for region in board
+                .layout()
+                .into_iter()
+                .flat_map(|layout| &layout.regions)
+            {
                 let _ = (region.end(), region.span().size(), board.mapped(region));
                 let _ = board.forbidden(region.memory, region.span());
                 let _ = board.sectors(region.memory, region.span()).take(4).count();

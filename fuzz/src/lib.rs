@@ -18,6 +18,7 @@ pub mod identify;
 pub mod mboot;
 pub mod plan;
 pub mod script;
+pub mod sdp;
 pub mod usb;
 pub mod usbip;
 pub mod v1;
@@ -35,6 +36,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("mboot_host", mboot::host),
     ("plan_image", plan::image),
     ("plan_zip", plan::zip),
+    ("sdp_camera", sdp::camera),
+    ("sdp_codec", sdp::codec),
+    ("sdp_host", sdp::host),
     ("usb_descriptors", usb::descriptors),
     ("usbip_camera", usbip::camera),
     ("usbip_host", usbip::host),

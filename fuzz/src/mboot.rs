@@ -19,7 +19,11 @@ const START: u32 = 0x2000_0000;
 const SIZE: u32 = 0x4000;
 
 fn wire(choice: u8) -> Wire {
-    if choice & 1 == 0 { Wire::Hid } else { Wire::Uart }
+    if choice & 1 == 0 {
+        Wire::Hid
+    } else {
+        Wire::Uart
+    }
 }
 
 /// Packets and frames, and their round trips.
@@ -37,7 +41,11 @@ pub fn codec(bytes: &[u8]) {
         assert_eq!((again.id, again.payload), (report.id, report.payload));
     }
     let whole = frames(bytes, bytes.len().max(1));
-    assert_eq!(whole, frames(bytes, 1), "how a stream is cut changes its frames");
+    assert_eq!(
+        whole,
+        frames(bytes, 1),
+        "how a stream is cut changes its frames"
+    );
     for frame in &whole {
         let written = frame.encode();
         assert_eq!(frames(&written, written.len()), [frame.clone()]);
@@ -66,7 +74,10 @@ pub fn host(bytes: &[u8]) {
     let wire = wire(choice);
     let (command, data) = match choice >> 1 & 7 {
         0 => (Command::get_property(1, 0), Data::None),
-        1 => (Command::write_memory(START, 3000, 0), Data::Out(vec![0xC3; 3000].into())),
+        1 => (
+            Command::write_memory(START, 3000, 0),
+            Data::Out(vec![0xC3; 3000].into()),
+        ),
         2 => (Command::read_memory(START, 3000, 0), Data::In(3000)),
         3 => (Command::flash_erase_region(START, SIZE, 9), Data::None),
         4 => (Command::reset(), Data::None),
@@ -156,7 +167,9 @@ impl Target for Memory {
     fn write(&mut self, start: u32, bytes: &[u8]) -> Outcome {
         let size = u32::try_from(bytes.len()).expect("a packet");
         let place = self.range(start, size);
-        place.expect("a write that was allowed").copy_from_slice(bytes);
+        place
+            .expect("a write that was allowed")
+            .copy_from_slice(bytes);
         Outcome::now(status::SUCCESS)
     }
 

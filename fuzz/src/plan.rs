@@ -11,7 +11,11 @@ pub fn image(bytes: &[u8]) {
     let _ = contents.parsed_version();
     assert_eq!(sha256(bytes).len(), 64);
     for board in omv_boards::all() {
-        for region in board.layout().into_iter().flat_map(|layout| &layout.regions) {
+        for region in board
+            .layout()
+            .into_iter()
+            .flat_map(|layout| &layout.regions)
+        {
             let image = Image {
                 file: "firmware.bin".to_owned(),
                 region: region.name.clone(),
@@ -43,7 +47,10 @@ pub fn zip(bytes: &[u8]) {
     let board = omv_boards::by_name("rt1062").expect("a board");
     let _ = choose(&mut archive, board, "firmware");
     let _ = choose(&mut archive, board, "romfs");
-    for role in [omv_boards::LoaderRole::Sbl, omv_boards::LoaderRole::Flashloader] {
+    for role in [
+        omv_boards::LoaderRole::Sbl,
+        omv_boards::LoaderRole::Flashloader,
+    ] {
         let _ = omv_plan::loader(&mut archive, board, role, false);
     }
 }

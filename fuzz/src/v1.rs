@@ -62,7 +62,11 @@ pub fn camera(bytes: &[u8]) {
     };
     let personality = Personality {
         stack,
-        firmware: if choice & 4 == 0 { [4, 5, 9] } else { [3, 5, 2] },
+        firmware: if choice & 4 == 0 {
+            [4, 5, 9]
+        } else {
+            [3, 5, 2]
+        },
         arch: Arch {
             arch: "OMVRT1060 32768 SDRAM".to_owned(),
             kind: Some("IMXRT1060".to_owned()),

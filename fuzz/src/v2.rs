@@ -57,7 +57,10 @@ pub fn codec(bytes: &[u8]) {
 fn packets(bytes: &[u8], size: usize, checked: bool) -> Vec<Packet> {
     let mut parser = Parser::default();
     parser.configure(MAX_PAYLOAD, checked);
-    bytes.chunks(size).flat_map(|piece| parser.feed(piece)).collect()
+    bytes
+        .chunks(size)
+        .flat_map(|piece| parser.feed(piece))
+        .collect()
 }
 
 /// A host that connects, or that sends the camera away, towards a camera that says anything.
@@ -67,12 +70,20 @@ pub fn host(bytes: &[u8]) {
     };
     let script = Script::new(script);
     if choice & 2 != 0 {
-        let leave = if choice & 1 == 0 { Leave::Reset } else { Leave::Bootloader };
+        let leave = if choice & 1 == 0 {
+            Leave::Reset
+        } else {
+            Leave::Bootloader
+        };
         let mut stage = Stage::new(Dismiss::new(leave), LIMITS);
         stage.play(script);
         return stage.must_end();
     }
-    let wish = if choice & 1 == 0 { Wish::USB } else { Wish::SERIAL_LINE };
+    let wish = if choice & 1 == 0 {
+        Wish::USB
+    } else {
+        Wish::SERIAL_LINE
+    };
     let mut stage = Stage::new(Connect::new(wish), LIMITS);
     stage.play(script);
     stage.must_end();

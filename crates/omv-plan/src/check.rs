@@ -61,7 +61,11 @@ pub fn check(board: &Board, image: &Image, room: u64) -> Vec<Finding> {
         // Without its vectors the camera would never show itself again without the wire.
         let ends_early = rule.vectors.is_some_and(|at| size < u64::from(at) + 8);
         for why in structure(rule, &image.bytes) {
-            let severity = if ends_early { Severity::Impossible } else { Severity::Wrong };
+            let severity = if ends_early {
+                Severity::Impossible
+            } else {
+                Severity::Wrong
+            };
             add(severity, not_valid(why));
         }
         if rule.holds_arch {

@@ -80,7 +80,9 @@ pub fn restart(board: &'static Board, state: State, bootloader: bool) -> Result<
     }
     match state {
         State::Flashloader if !bootloader => {
-            plan.steps.push(Step::Hold { expect: State::Flashloader });
+            plan.steps.push(Step::Hold {
+                expect: State::Flashloader,
+            });
         }
         State::Flashloader => return Err(Refusal::WrongState { state }),
         _ => enter(&mut plan, state)?,

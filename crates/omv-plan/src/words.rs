@@ -31,7 +31,11 @@ impl Plan {
             Step::Restart { .. } => ("restart", "the camera".into(), 0),
             Step::Hands { expect, .. } => {
                 let states: Vec<String> = expect.iter().map(State::to_string).collect();
-                ("hands", format!("yours, until the camera is `{}`", states.join("` or `")), 0)
+                (
+                    "hands",
+                    format!("yours, until the camera is `{}`", states.join("` or `")),
+                    0,
+                )
             }
             Step::Hold { expect: State::Sbl } => ("hold", "the bootloader".into(), 0),
             Step::Hold { expect } => ("hold", format!("the {expect}"), 0),
@@ -171,7 +175,15 @@ impl Plan {
             let size = span.end.min(image.end()).saturating_sub(span.start);
             let offset = span.start - image.start;
             let whole = offset == 0 && size as usize == image.bytes.len();
-            line(span.start, size, &Piece { file: &image.file, offset, whole })
+            line(
+                span.start,
+                size,
+                &Piece {
+                    file: &image.file,
+                    offset,
+                    whole,
+                },
+            )
         };
         part.spans.iter().map(one).collect()
     }
@@ -200,7 +212,9 @@ impl Piece<'_> {
         match (self.whole, offset) {
             (true, _) => file.to_owned(),
             (false, 0) => format!("{file},{size}"),
-            (false, _) => format!("piece-{offset:x}.bin  # {file} from {offset:#x}, {size:#x} bytes"),
+            (false, _) => {
+                format!("piece-{offset:x}.bin  # {file} from {offset:#x}, {size:#x} bytes")
+            }
         }
     }
 }

@@ -43,16 +43,27 @@ impl Bench {
     ///
     /// `who` is what others are told who find a camera taken: `omv flash`.
     pub fn new(common: &Common, who: &str, stop: Stop) -> Result<Self, Fail> {
-        if let Some(spec) = common.camera.as_deref().and_then(|name| name.strip_prefix(INSIDE)) {
+        if let Some(spec) = common
+            .camera
+            .as_deref()
+            .and_then(|name| name.strip_prefix(INSIDE))
+        {
             return Self::inside(spec, stop);
         }
         let mut buses: Vec<Arc<dyn Bus>> = vec![Arc::new(omv_link::native::NativeBus::new(who))];
         buses.extend(crate::cmd::sim::running(who));
         for address in &common.usbip {
             let title = format!("usbip {address}");
-            buses.push(Arc::new(omv_link::usbip::UsbIpBus::new(address, &title, who)));
+            buses.push(Arc::new(omv_link::usbip::UsbIpBus::new(
+                address, &title, who,
+            )));
         }
-        Ok(Self { buses, wanted: common.camera.clone(), stop, inside: None })
+        Ok(Self {
+            buses,
+            wanted: common.camera.clone(),
+            stop,
+            inside: None,
+        })
     }
 
     /// A camera inside this process: `rt1062` or `rt1062@FILE`.
@@ -67,14 +78,24 @@ impl Bench {
         let bus = VirtualBus::new("sim", vec![Box::new(camera) as Box<dyn Camera>]);
         // It was plugged in long ago.
         bus.pass(Duration::from_secs(5));
-        let inside = Inside { bus: bus.clone(), keeper: RefCell::new(keeper) };
+        let inside = Inside {
+            bus: bus.clone(),
+            keeper: RefCell::new(keeper),
+        };
         let buses: Vec<Arc<dyn Bus>> = vec![Arc::new(bus)];
-        Ok(Self { buses, wanted: None, stop, inside: Some(inside) })
+        Ok(Self {
+            buses,
+            wanted: None,
+            stop,
+            inside: Some(inside),
+        })
     }
 
     /// Plays the hands for a camera inside this process: there is nobody else to do it.
     pub fn hands(&self, expect: &[State]) {
-        let Some(Inside { bus, .. }) = &self.inside else { return };
+        let Some(Inside { bus, .. }) = &self.inside else {
+            return;
+        };
         bus.with(0, |camera, now| {
             camera.hand(now, Hand::Unplug);
             camera.hand(now, Hand::Jumper(expect.contains(&State::Sdp)));
@@ -84,7 +105,9 @@ impl Bench {
 
     /// Keeps the state of a camera inside this process, if it was asked to be kept.
     pub fn keep(&self) -> Result<(), Fail> {
-        let Some(Inside { bus, keeper }) = &self.inside else { return Ok(()) };
+        let Some(Inside { bus, keeper }) = &self.inside else {
+            return Ok(());
+        };
         let jumper = bus.with(0, |camera, _| camera.status().jumper);
         match &mut *keeper.borrow_mut() {
             Some(keeper) => keeper.save(jumper).map_err(simulator),
@@ -112,7 +135,9 @@ impl Bench {
                 Err(Error::NoCamera | Error::NotThisOne { .. }) if !wait.is_zero() => {
                     if !told {
                         let ask = "Plug the camera in now; if it is plugged in, unplug it and plug it in again.";
-                        tell(Event::Waiting { ask: ask.to_owned() });
+                        tell(Event::Waiting {
+                            ask: ask.to_owned(),
+                        });
                         told = true;
                     }
                     let accept = |one: &Found| select(vec![one.clone()], wanted).is_ok();
@@ -159,5 +184,7 @@ pub fn camera(
 }
 
 fn simulator(error: StateError) -> Fail {
-    Fail::Simulator { what: error.to_string() }
+    Fail::Simulator {
+        what: error.to_string(),
+    }
 }

@@ -12,7 +12,11 @@ pub enum Fail {
     /// The library's own error.
     Camera(Error),
     /// A file could not be read or written.
-    File { path: PathBuf, doing: &'static str, source: io::Error },
+    File {
+        path: PathBuf,
+        doing: &'static str,
+        source: io::Error,
+    },
     /// A question that nobody is there to answer.
     NeedsHands { question: String, command: String },
     /// The person said no.
@@ -28,7 +32,11 @@ pub enum Fail {
 impl Fail {
     /// A file error; a full or closed pipe is none.
     pub fn file(path: &Path, doing: &'static str, source: io::Error) -> Self {
-        Self::File { path: path.to_owned(), doing, source }
+        Self::File {
+            path: path.to_owned(),
+            doing,
+            source,
+        }
     }
 
     /// Stable name.
@@ -48,7 +56,11 @@ impl Fail {
     pub fn message(&self) -> String {
         match self {
             Self::Camera(error) => error.to_string(),
-            Self::File { path, doing, source } => format!("{doing} {}: {source}", path.display()),
+            Self::File {
+                path,
+                doing,
+                source,
+            } => format!("{doing} {}: {source}", path.display()),
             Self::NeedsHands { question, .. } => format!("an answer is needed: {question}"),
             Self::Declined => "nothing was done, as you wished".into(),
             Self::Usage { what, .. } | Self::Simulator { what } => what.clone(),
@@ -60,7 +72,9 @@ impl Fail {
     pub fn help(&self) -> String {
         match self {
             Self::Camera(error) => hint(error).unwrap_or_else(|| error.help().to_owned()),
-            Self::File { .. } => "Check the path, your rights to it and the space on the disk.".into(),
+            Self::File { .. } => {
+                "Check the path, your rights to it and the space on the disk.".into()
+            }
             Self::NeedsHands { command, .. } => format!("If you agree, run: {command}"),
             Self::Declined => "Run the command again when you are ready.".into(),
             Self::Usage { help, .. } => help.clone(),
@@ -89,7 +103,9 @@ fn hint(error: &Error) -> Option<String> {
             format!("{} `omv list` shows what is there.", error.help())
         }
         Error::Several { which } => {
-            let first = which.first().map_or("", |label| label.split(' ').next().unwrap_or(label));
+            let first = which
+                .first()
+                .map_or("", |label| label.split(' ').next().unwrap_or(label));
             format!("{} For example: -c {first}", error.help())
         }
         Error::WhichBoard { .. } => format!("{} For example: --board rt1062", error.help()),

@@ -27,16 +27,24 @@ pub fn open(path: &Path) -> Result<Box<dyn Source>, Fail> {
     if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") {
         return Ok(Box::new(ZipSource::new(&title, bytes)?));
     }
-    let name = path.file_name().map_or_else(|| title.clone(), |n| n.to_string_lossy().into());
+    let name = path
+        .file_name()
+        .map_or_else(|| title.clone(), |n| n.to_string_lossy().into());
     if is_archive(&name) {
         let why = "it is not a zip archive, or not all of it is there".to_owned();
-        return Err(Refusal::BadArchive { source_name: title, why }.into());
+        return Err(Refusal::BadArchive {
+            source_name: title,
+            why,
+        }
+        .into());
     }
     Ok(Box::new(Bytes::new(&title, &name, bytes)))
 }
 
 fn is_archive(name: &str) -> bool {
-    [".zip", ".whl"].iter().any(|end| name.to_ascii_lowercase().ends_with(end))
+    [".zip", ".whl"]
+        .iter()
+        .any(|end| name.to_ascii_lowercase().ends_with(end))
 }
 
 /// One file, whole.
@@ -85,7 +93,12 @@ fn single(board: &Board, path: &Path, bytes: Vec<u8>) -> Result<Image, Fail> {
     let is_romfs = rule
         .and_then(|rule| board.region(&rule.region))
         .is_some_and(|region| region.role == Role::Romfs);
-    named(board, path, bytes, if is_romfs { "romfs" } else { "firmware" })
+    named(
+        board,
+        path,
+        bytes,
+        if is_romfs { "romfs" } else { "firmware" },
+    )
 }
 
 /// A file for a region that the person names.
@@ -122,10 +135,17 @@ pub fn sample_images(board: &Board) -> Vec<Image> {
     let place = |role: Role, file: &str, bytes: Vec<u8>| {
         let region = board.role(role)?;
         let (region, start) = (region.name.clone(), region.start);
-        Some(Image { file: file.to_owned(), region, start, bytes: bytes.into() })
+        Some(Image {
+            file: file.to_owned(),
+            region,
+            start,
+            bytes: bytes.into(),
+        })
     };
     let firmware = sample::firmware(sample::NEWEST, 0x18_0000);
-    place(Role::Firmware, "sample-firmware.bin", firmware).into_iter().collect()
+    place(Role::Firmware, "sample-firmware.bin", firmware)
+        .into_iter()
+        .collect()
 }
 
 /// Both loader programs of a board: from the place named, from an installed OpenMV IDE, or, for
@@ -138,19 +158,28 @@ pub fn loaders(
 ) -> Result<Vec<Image>, Fail> {
     let roles = [LoaderRole::Flashloader, LoaderRole::Sbl];
     let all = |source: &mut dyn Source| {
-        roles.iter().map(|role| loader(source, board, *role, force)).collect::<Result<Vec<_>, _>>()
+        roles
+            .iter()
+            .map(|role| loader(source, board, *role, force))
+            .collect::<Result<Vec<_>, _>>()
     };
     if let Some(path) = named {
         return Ok(all(&mut *open(path)?)?);
     }
-    if let Some(folder) = ide_folders().into_iter().map(|f| f.join(&board.name)).find(|f| f.is_dir())
+    if let Some(folder) = ide_folders()
+        .into_iter()
+        .map(|f| f.join(&board.name))
+        .find(|f| f.is_dir())
     {
         return Ok(all(&mut *open(&folder)?)?);
     }
     if simulated {
         return Ok(sample_loaders(board));
     }
-    let file = board.loaders.first().map_or_else(String::new, |loader| loader.file.clone());
+    let file = board
+        .loaders
+        .first()
+        .map_or_else(String::new, |loader| loader.file.clone());
     Err(Refusal::NoLoader { file }.into())
 }
 
@@ -159,11 +188,18 @@ fn sample_loaders(board: &Board) -> Vec<Image> {
         let (bytes, region) = match loader.role {
             LoaderRole::Flashloader => (sample::flashloader(), "ram".to_owned()),
             LoaderRole::Sbl => {
-                let region = board.role(Role::Bootloader).map(|region| region.name.clone());
+                let region = board
+                    .role(Role::Bootloader)
+                    .map(|region| region.name.clone());
                 (sample::sbl(), region.unwrap_or_default())
             }
         };
-        Image { file: loader.file.clone(), region, start: loader.load, bytes: bytes.into() }
+        Image {
+            file: loader.file.clone(),
+            region,
+            start: loader.load,
+            bytes: bytes.into(),
+        }
     };
     board.loaders.iter().map(image).collect()
 }
@@ -182,7 +218,10 @@ fn ide_folders() -> Vec<PathBuf> {
         roots.push(home.join("openmv-ide"));
     }
     let inside = ["share/qtcreator/firmware", "firmware"];
-    roots.iter().flat_map(|root| inside.map(|path| root.join(path))).collect()
+    roots
+        .iter()
+        .flat_map(|root| inside.map(|path| root.join(path)))
+        .collect()
 }
 
 /// A folder on the disk: files up to three levels deep.
@@ -201,7 +240,9 @@ impl FolderSource {
                 fs::read_dir(&folder).map_err(|error| Fail::file(&folder, "reading", error))?;
             for entry in entries.flatten() {
                 let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-                let Ok(kind) = entry.file_type() else { continue };
+                let Ok(kind) = entry.file_type() else {
+                    continue;
+                };
                 if kind.is_dir() && depth + 1 < DEPTH {
                     waiting.push((entry.path(), format!("{name}/"), depth + 1));
                 } else if !kind.is_dir() && names.len() < MOST_FILES {
@@ -210,7 +251,11 @@ impl FolderSource {
             }
         }
         names.sort();
-        Ok(Self { root: root.to_owned(), title: root.display().to_string(), names })
+        Ok(Self {
+            root: root.to_owned(),
+            title: root.display().to_string(),
+            names,
+        })
     }
 }
 

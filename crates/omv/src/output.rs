@@ -23,7 +23,10 @@ impl Output {
             Colour::Never => false,
             Colour::Auto => io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
         };
-        Self { json, colour: wanted && !json }
+        Self {
+            json,
+            colour: wanted && !json,
+        }
     }
 
     /// Whether a person watches, so that bars may move.
@@ -33,7 +36,11 @@ impl Output {
 
     /// Text in a colour (an ANSI code), if colours are wanted.
     pub fn paint(&self, code: &str, text: &str) -> String {
-        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        if self.colour {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
     }
 
     /// A line of the result.
@@ -43,8 +50,9 @@ impl Output {
 
     /// One JSON object as a line, flushed: programs read them as they come.
     pub fn object(&self, value: &impl Serialize) -> Result<(), Fail> {
-        let text = serde_json::to_string(value)
-            .map_err(|error| Fail::Simulator { what: error.to_string() })?;
+        let text = serde_json::to_string(value).map_err(|error| Fail::Simulator {
+            what: error.to_string(),
+        })?;
         print_line(&text)
     }
 
@@ -60,8 +68,7 @@ impl Output {
     /// Says why a command failed.
     pub fn fail(&self, fail: &Fail) {
         if self.json {
-            let error =
-                json!({ "code": fail.code(), "message": clean(&fail.message()), "help": fail.help() });
+            let error = json!({ "code": fail.code(), "message": clean(&fail.message()), "help": fail.help() });
             let result = json!({ "event": "result", "ok": false, "error": error });
             // Nobody is left to tell if this line cannot be written either.
             let _ = self.object(&result);
@@ -85,7 +92,9 @@ fn print_line(text: &str) -> Result<(), Fail> {
 
 /// Text from a camera or a file, without anything a terminal would act on.
 pub fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() { '\u{FFFD}' } else { c })
+        .collect()
 }
 
 /// Bytes as people read them.

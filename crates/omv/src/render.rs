@@ -46,7 +46,11 @@ impl<'a> Render<'a> {
             Event::Hands { ask, .. } => self.say(&self.output.paint("1;33", &format!("-> {ask}"))),
             Event::Waiting { ask } => self.say(&self.output.paint("1;33", &format!("-> {ask}"))),
             Event::Note { text } => self.say(&format!("   {}", clean(&text))),
-            Event::Finished { step, millis, outcome } => self.finished(step, millis, outcome),
+            Event::Finished {
+                step,
+                millis,
+                outcome,
+            } => self.finished(step, millis, outcome),
             Event::Failed { step, .. } => self.failed(step),
             _ => {}
         }
@@ -91,7 +95,9 @@ impl<'a> Render<'a> {
     }
 
     fn moved(&mut self, step: usize, done: u64, total: u64) {
-        let Some(bar) = self.bars.get(step) else { return };
+        let Some(bar) = self.bars.get(step) else {
+            return;
+        };
         bar.set_style(
             style("  {msg}  [{bar:20}] {percent:>3}%  {bytes_per_sec}").progress_chars("##-"),
         );
@@ -100,7 +106,9 @@ impl<'a> Render<'a> {
     }
 
     fn finished(&mut self, step: usize, millis: u64, outcome: Option<String>) {
-        let Some(info) = self.steps.get(step) else { return };
+        let Some(info) = self.steps.get(step) else {
+            return;
+        };
         let mut line = format!("{}  {}", label(info), seconds(millis));
         if let Some(outcome) = outcome {
             line = format!("{line}  {}", clean(&outcome));
@@ -115,7 +123,9 @@ impl<'a> Render<'a> {
     }
 
     fn failed(&mut self, step: usize) {
-        let Some(info) = self.steps.get(step) else { return };
+        let Some(info) = self.steps.get(step) else {
+            return;
+        };
         let line = format!("{}  {}", label(info), self.output.paint("1;31", "failed"));
         match self.bars.get(step) {
             Some(bar) => {
@@ -149,7 +159,11 @@ pub fn dry_run(output: &Output, steps: &[StepInfo], warnings: &[String]) -> Resu
 
 /// One step in a line: the verb, what it acts on, how much at most.
 fn label(step: &StepInfo) -> String {
-    let bytes = if step.bytes > 0 { format!("  {}", size(step.bytes)) } else { String::new() };
+    let bytes = if step.bytes > 0 {
+        format!("  {}", size(step.bytes))
+    } else {
+        String::new()
+    };
     format!("{:<8} {}{bytes}", step.verb, clean(&step.what))
 }
 

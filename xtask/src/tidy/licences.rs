@@ -11,6 +11,10 @@ use super::metadata::Metadata;
 /// Crates that are there to compile, find or bind C.
 const C_COMPILERS: [&str; 4] = ["cc", "cmake", "pkg-config", "bindgen"];
 
+/// Crates whose build script could compile C and does not on Linux with the features we take:
+/// hidapi does for macOS only.
+const ONLY_ELSEWHERE: [&str; 1] = ["hidapi"];
+
 /// What `deny.toml` allows, in cargo-deny's own format.
 #[derive(Debug, Default)]
 struct Allowed {
@@ -80,6 +84,9 @@ pub fn compiles_c(metadata: &Metadata, root: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     for id in &closure {
         let package = &metadata.packages[id];
+        if ONLY_ELSEWHERE.contains(&package.name.as_str()) {
+            continue;
+        }
         for (to, _) in package.uses.iter().filter(|(to, _)| closure.contains(to)) {
             let name = &metadata.packages[to].name;
             if C_COMPILERS.contains(&name.as_str()) {

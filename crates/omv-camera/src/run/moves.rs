@@ -37,12 +37,7 @@ impl Runner<'_, '_> {
         self.send_away(v2::Leave::Reset, State::Run, limit)
     }
 
-    fn send_away(
-        &mut self,
-        leave: v2::Leave,
-        expect: State,
-        limit: Duration,
-    ) -> Result<(), Error> {
+    fn send_away(&mut self, leave: v2::Leave, expect: State, limit: Duration) -> Result<(), Error> {
         let generation = match &self.context.who {
             Some(who) => who.generation,
             None => ask(&self.context.found)?.generation,

@@ -92,7 +92,9 @@ impl System {
         };
         let node = node(Node::Console).or_else(|| node(Node::Hid));
         // A node that is not there yet is no refusal.
-        let asked = node.as_deref().map(|node| rustix::fs::access(node, Access::READ_OK | Access::WRITE_OK));
+        let asked = node
+            .as_deref()
+            .map(|node| rustix::fs::access(node, Access::READ_OK | Access::WRITE_OK));
         Some(Seen {
             place: Place::new("usb", port),
             visit: text(&folder, "devnum")?.parse().ok()?,

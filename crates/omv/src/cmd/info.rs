@@ -57,7 +57,10 @@ fn about_camera(looked: &Looked, output: &Output) -> Result<(), Fail> {
         Generation::V1 => "v1",
         Generation::V2 => "v2",
     });
-    let regions = board.layout().map(|layout| &layout.regions[..]).unwrap_or_default();
+    let regions = board
+        .layout()
+        .map(|layout| &layout.regions[..])
+        .unwrap_or_default();
     if output.json {
         let regions: Vec<_> = regions
             .iter()
@@ -81,12 +84,19 @@ fn about_camera(looked: &Looked, output: &Output) -> Result<(), Fail> {
     }
     let mut rows = vec![
         ("board", format!("{} ({})", board.title, board.name)),
-        ("state", format!("{} ({})", looked.state.family().name(), looked.state)),
+        (
+            "state",
+            format!("{} ({})", looked.state.family().name(), looked.state),
+        ),
     ];
     rows.extend(looked.firmware().map(|version| ("firmware", version)));
     rows.extend(protocol.map(|protocol| ("protocol", protocol.to_owned())));
     rows.extend(uid.map(|uid| ("unique id", uid)));
-    rows.extend(seen.serial.as_deref().map(|serial| ("serial", clean(serial))));
+    rows.extend(
+        seen.serial
+            .as_deref()
+            .map(|serial| ("serial", clean(serial))),
+    );
     rows.push(("where", seen.place.to_string()));
     rows.push(("usb id", format!("{:04X}:{:04X}", seen.vid, seen.pid)));
     if seen.simulated {
@@ -96,7 +106,11 @@ fn about_camera(looked: &Looked, output: &Output) -> Result<(), Fail> {
     for (index, region) in regions.iter().enumerate() {
         let head = if index == 0 { "regions" } else { "" };
         let (start, end) = (region.start, region.end());
-        let line = format!("{:<10} {start:08X}-{end:08X}  {}", region.name, size(region.size.into()));
+        let line = format!(
+            "{:<10} {start:08X}-{end:08X}  {}",
+            region.name,
+            size(region.size.into())
+        );
         print(&[(head, line)], output)?;
     }
     for advice in board.advice(looked.state) {
@@ -105,15 +119,14 @@ fn about_camera(looked: &Looked, output: &Output) -> Result<(), Fail> {
     Ok(())
 }
 
-fn about_file(
-    path: &Path,
-    board: Option<&'static Board>,
-    output: &Output,
-) -> Result<(), Fail> {
+fn about_file(path: &Path, board: Option<&'static Board>, output: &Output) -> Result<(), Fail> {
     let reports = match board {
         Some(board) => {
             let images = files::images(board, path, None)?;
-            images.iter().map(|image| report(image, Some(board))).collect()
+            images
+                .iter()
+                .map(|image| report(image, Some(board)))
+                .collect()
         }
         None => any_board(path)?,
     };
@@ -135,7 +148,9 @@ fn any_board(path: &Path) -> Result<Vec<FileReport>, Fail> {
     let names = source.names();
     let mut reports = Vec::new();
     for board in omv_boards::all() {
-        let own = names.iter().any(|name| name.split('/').any(|part| part == board.name));
+        let own = names
+            .iter()
+            .any(|name| name.split('/').any(|part| part == board.name));
         if own && path.is_dir() || own && names.len() > 1 {
             let images = files::images(board, path, None)?;
             reports.extend(images.iter().map(|image| report(image, Some(board))));
@@ -147,10 +162,16 @@ fn any_board(path: &Path) -> Result<Vec<FileReport>, Fail> {
     for name in names.iter().take(16) {
         let bytes = source.read(name, 64 << 20)?;
         let contents = inspect(&bytes);
-        let board = contents.boards.first().and_then(|name| omv_boards::by_name(name));
+        let board = contents
+            .boards
+            .first()
+            .and_then(|name| omv_boards::by_name(name));
         let rule = contents.kind.as_deref().and_then(|kind| board?.image(kind));
         let region = board.and_then(|board| {
-            rule.map_or_else(|| board.region("firmware"), |rule| board.region(&rule.region))
+            rule.map_or_else(
+                || board.region("firmware"),
+                |rule| board.region(&rule.region),
+            )
         });
         let image = Image {
             file: name.clone(),
@@ -180,26 +201,57 @@ fn report(image: &Image, board: Option<&Board>) -> FileReport {
         room,
         fits: room.map(|room| image.bytes.len() as u64 <= room),
         usable: room.map(|_| found.iter().all(|f| f.severity == Severity::Warning)),
-        findings: found.iter().map(|finding| finding.refusal.to_string()).collect(),
+        findings: found
+            .iter()
+            .map(|finding| finding.refusal.to_string())
+            .collect(),
     }
 }
 
 fn print_report(report: &FileReport, output: &Output) -> Result<(), Fail> {
     let mut rows = vec![
         ("file", clean(&report.file)),
-        ("size", format!("{} ({} bytes)", size(report.bytes), report.bytes)),
+        (
+            "size",
+            format!("{} ({} bytes)", size(report.bytes), report.bytes),
+        ),
         ("sha-256", report.sha256.clone()),
     ];
     let boards = &report.contents.boards;
-    let says = if boards.is_empty() { "not said".to_owned() } else { boards.join(", ") };
+    let says = if boards.is_empty() {
+        "not said".to_owned()
+    } else {
+        boards.join(", ")
+    };
     rows.push(("board", says));
-    rows.extend(report.contents.version.clone().map(|version| ("firmware", version)));
-    rows.extend(report.contents.kind.clone().map(|kind| ("looks like", kind)));
+    rows.extend(
+        report
+            .contents
+            .version
+            .clone()
+            .map(|version| ("firmware", version)),
+    );
+    rows.extend(
+        report
+            .contents
+            .kind
+            .clone()
+            .map(|kind| ("looks like", kind)),
+    );
     if let (Some(region), Some(room)) = (&report.region, report.room) {
-        let fits = if report.fits == Some(true) { "fits" } else { "does NOT fit" };
+        let fits = if report.fits == Some(true) {
+            "fits"
+        } else {
+            "does NOT fit"
+        };
         rows.push(("region", format!("{region}: {fits} into {}", size(room))));
     }
-    rows.extend(report.findings.iter().map(|finding| ("finding", clean(finding))));
+    rows.extend(
+        report
+            .findings
+            .iter()
+            .map(|finding| ("finding", clean(finding))),
+    );
     let verdict = match report.usable {
         Some(true) => "can be flashed",
         Some(false) => "would be refused",

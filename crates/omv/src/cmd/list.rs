@@ -55,20 +55,25 @@ pub fn run(common: &Common, args: &List, output: &Output) -> Result<(), Fail> {
         return output.object(&rows);
     }
     if rows.is_empty() {
-        return output.line(
-            "No camera found. Plug one in, or try a virtual one: omv sim rt1062",
-        );
+        return output.line("No camera found. Plug one in, or try a virtual one: omv sim rt1062");
     }
     table(&rows, output)
 }
 
 fn row(found: &Found) -> Row {
-    let mut boards: Vec<String> =
-        found.candidates.iter().map(|candidate| candidate.board.name.clone()).collect();
+    let mut boards: Vec<String> = found
+        .candidates
+        .iter()
+        .map(|candidate| candidate.board.name.clone())
+        .collect();
     boards.dedup();
     let seen = &found.seen;
     // A node that the account may not open is a camera without a driver, not a broken one.
-    let state = if seen.denied { State::NoDriver } else { found.state() };
+    let state = if seen.denied {
+        State::NoDriver
+    } else {
+        found.state()
+    };
     Row {
         camera: clean(&found.label()),
         serial: seen.serial.as_deref().map(clean),
@@ -76,7 +81,11 @@ fn row(found: &Found) -> Row {
         title: found.board().map(|board| board.title.clone()),
         boards,
         state,
-        states: if seen.denied { vec![State::NoDriver] } else { found.states() },
+        states: if seen.denied {
+            vec![State::NoDriver]
+        } else {
+            found.states()
+        },
         family: state.family(),
         place: seen.place.to_string(),
         node: seen.node.clone(),
@@ -89,7 +98,13 @@ fn row(found: &Found) -> Row {
 fn table(rows: &[Row], output: &Output) -> Result<(), Fail> {
     let mut lines = vec![["CAMERA", "BOARD", "STATE", "WHERE", "USB ID"].map(str::to_owned)];
     lines.extend(rows.iter().map(cells));
-    let width = |column: usize| lines.iter().map(|l| l[column].chars().count()).max().unwrap_or(0);
+    let width = |column: usize| {
+        lines
+            .iter()
+            .map(|l| l[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
     let widths: Vec<usize> = (0..5).map(width).collect();
     for line in &lines {
         let padded: Vec<String> = line
@@ -158,7 +173,9 @@ fn watch(bench: &Bench, output: &Output) -> Result<(), Fail> {
             tell(output, event, &row)?;
         }
         known = now;
-        let Some(bus) = bench.buses.first() else { return Ok(()) };
+        let Some(bus) = bench.buses.first() else {
+            return Ok(());
+        };
         let next = bus.now() + EVERY;
         while bus.now() < next && !bench.stop.asked() {
             bus.wait(next)?;

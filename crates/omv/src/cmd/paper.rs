@@ -26,7 +26,10 @@ pub fn man(folder: Option<&Path>, output: &Output) -> Result<(), Fail> {
     };
     fs::create_dir_all(folder).map_err(|error| Fail::file(folder, "making", error))?;
     let mut written = vec![("omv".to_owned(), page(command.clone())?)];
-    for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+    for sub in command
+        .get_subcommands()
+        .filter(|sub| sub.get_name() != "help")
+    {
         let name = format!("omv-{}", sub.get_name());
         written.push((name.clone(), page(sub.clone().display_name(name))?));
     }
@@ -47,8 +50,10 @@ fn page(command: clap::Command) -> Result<Vec<u8>, Fail> {
 
 fn write_out(bytes: &[u8]) -> Result<(), Fail> {
     use io::Write;
-    io::stdout().write_all(bytes).map_err(|error| match error.kind() {
-        io::ErrorKind::BrokenPipe => Fail::BrokenPipe,
-        _ => Fail::file(Path::new("standard output"), "writing", error),
-    })
+    io::stdout()
+        .write_all(bytes)
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe => Fail::BrokenPipe,
+            _ => Fail::file(Path::new("standard output"), "writing", error),
+        })
 }

@@ -25,7 +25,12 @@ pub fn run(common: &Common, args: &Recover, output: &Output) -> Result<(), Fail>
     let simulated = looked.found.seen.simulated;
 
     let mut images = flash::wanted(board, options, simulated)?;
-    images.extend(files::loaders(board, options.loaders.as_deref(), options.force, simulated)?);
+    images.extend(files::loaders(
+        board,
+        options.loaders.as_deref(),
+        options.force,
+        simulated,
+    )?);
     let wish = Wish {
         full: options.full,
         force: options.force,
@@ -38,13 +43,18 @@ pub fn run(common: &Common, args: &Recover, output: &Output) -> Result<(), Fail>
     if options.dry_run {
         return work::show(&plan, &looked, output);
     }
-    let question = "This writes the boot block and the resident bootloader of the camera anew. Go on?";
+    let question =
+        "This writes the boot block and the resident bootloader of the camera anew. Go on?";
     work::consent(question, options.yes, output)?;
     let backup = region::free_name(args.backup.as_deref(), "disk");
     let kept = backup.clone();
     let keep = move |_: &str| kept.clone();
     let (outcome, board) = work::execute(&bench, &plan, looked, output, &keep)?;
-    let more = if wish.save_disk { json!({ "backup": backup }) } else { Value::Null };
+    let more = if wish.save_disk {
+        json!({ "backup": backup })
+    } else {
+        Value::Null
+    };
     work::conclude(&outcome, board, simulated, output, more)
 }
 
@@ -60,7 +70,12 @@ fn whatever_is_there(bench: &Bench, args: &Recover, output: &Output) -> Result<L
             match known {
                 Some(board) => {
                     let state = found.state();
-                    Ok(Looked { found, board, state, who: None })
+                    Ok(Looked {
+                        found,
+                        board,
+                        state,
+                        who: None,
+                    })
                 }
                 None => flash::camera(bench, &args.images, output),
             }

@@ -36,10 +36,16 @@ pub fn restore(common: &Common, args: &Restore, output: &Output) -> Result<(), F
     let looked = bench.camera(None, WAIT, &mut |_| {})?;
     let bytes = files::read(&args.file)?;
     let image = files::named(looked.board, &args.file, bytes, &args.region)?;
-    let wish = Wish { full: args.full, ..Wish::default() };
+    let wish = Wish {
+        full: args.full,
+        ..Wish::default()
+    };
     let plan = omv_plan::restore(looked.board, looked.state, image, &wish)?;
     if !args.dry_run {
-        let question = format!("This replaces what is in `{}` of the camera. Go on?", args.region);
+        let question = format!(
+            "This replaces what is in `{}` of the camera. Go on?",
+            args.region
+        );
         work::consent(&question, args.yes, output)?;
     }
     finish(&bench, &plan, looked, output, args.dry_run, None)
@@ -80,8 +86,7 @@ fn finish(
     }
     let simulated = looked.found.seen.simulated;
     let target = file.clone().unwrap_or_default();
-    let (outcome, board) =
-        work::execute(bench, plan, looked, output, &move |_| target.clone())?;
+    let (outcome, board) = work::execute(bench, plan, looked, output, &move |_| target.clone())?;
     let mut more = Value::Null;
     if let Some(file) = file {
         if !output.json {
@@ -97,10 +102,16 @@ pub fn free_name(given: Option<&Path>, region: &str) -> PathBuf {
     if let Some(given) = given {
         return given.to_owned();
     }
-    let region: String = region.chars().filter(|c| c.is_ascii_alphanumeric()).collect();
+    let region: String = region
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric())
+        .collect();
     let first = PathBuf::from(format!("omv-{region}.img"));
     let more = (2..).map(|number| PathBuf::from(format!("omv-{region}-{number}.img")));
-    std::iter::once(first).chain(more).find(|path| !path.exists()).unwrap_or_default()
+    std::iter::once(first)
+        .chain(more)
+        .find(|path| !path.exists())
+        .unwrap_or_default()
 }
 
 fn exists(file: &Path) -> Fail {

@@ -68,7 +68,9 @@ pub fn execute(
 
 /// What hands are asked for by an event, if any.
 fn hands_of<'p>(plan: &'p Plan, event: &Event) -> Option<&'p [State]> {
-    let Event::Hands { step, .. } = event else { return None };
+    let Event::Hands { step, .. } = event else {
+        return None;
+    };
     match plan.steps.get(*step)? {
         Step::Hands { expect, .. } => Some(expect),
         _ => None,
@@ -102,7 +104,11 @@ pub fn conclude(
         return output.result(fields);
     }
     for region in &outcome.regions {
-        let proof = if region.verified { "verified" } else { "not verified" };
+        let proof = if region.verified {
+            "verified"
+        } else {
+            "not verified"
+        };
         output.line(&format!(
             "{:<9} {}  {proof}; {} written, {} were equal",
             region.name,
@@ -124,7 +130,10 @@ pub fn conclude(
         None => format!("is in state `{}`", outcome.state),
     };
     let label = clean(&outcome.label);
-    output.line(&format!("{} {label} {now}. Took {took:.1} s{clock}.", board.title))
+    output.line(&format!(
+        "{} {label} {now}. Took {took:.1} s{clock}.",
+        board.title
+    ))
 }
 
 /// Asks a person, or refuses where nobody can answer.
@@ -176,8 +185,10 @@ pub fn board(name: Option<&str>) -> Result<Option<&'static Board>, Fail> {
     match omv_boards::by_name(name) {
         Some(board) => Ok(Some(board)),
         None => {
-            let names: Vec<&str> =
-                omv_boards::all().iter().map(|board| board.name.as_str()).collect();
+            let names: Vec<&str> = omv_boards::all()
+                .iter()
+                .map(|board| board.name.as_str())
+                .collect();
             Err(Fail::Usage {
                 what: format!("no board is called `{name}`"),
                 help: format!("The names are: {}", names.join(", ")),

@@ -23,6 +23,8 @@ pub mod nor;
 mod port;
 pub mod rt1062;
 mod seal;
+pub mod serve;
+pub mod state;
 mod talker;
 
 pub use bus::VirtualBus;

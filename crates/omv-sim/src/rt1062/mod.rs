@@ -41,6 +41,14 @@ use memory::{Loader, Memory};
 use rom::RomFace;
 use run::RunFace;
 
+/// The flashloader on its other wire: a serial line, over the memory of this chip.
+pub fn uart_loader(chip: &Chip) -> mboot::Camera<impl mboot::Target + Send + use<>> {
+    mboot::Camera::new(
+        mboot::Wire::Uart,
+        Memory::new(chip.clone(), Loader::Flashloader),
+    )
+}
+
 /// How long things take that are not the flash's doing. From the moment power comes or a reset
 /// is asked for; values are those of the fact's class, not measured on a camera.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -151,7 +151,7 @@ fn any_board(path: &Path) -> Result<Vec<FileReport>, Fail> {
         let own = names
             .iter()
             .any(|name| name.split('/').any(|part| part == board.name));
-        if own && path.is_dir() || own && names.len() > 1 {
+        if own && (path.is_dir() || names.len() > 1) {
             let images = files::images(board, path, None)?;
             reports.extend(images.iter().map(|image| report(image, Some(board))));
         }

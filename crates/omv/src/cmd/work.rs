@@ -123,7 +123,7 @@ pub fn conclude(
              power-up. `omv recover --burn-boot-fuse` sets it, for ever.",
         )?;
     }
-    let clock = if simulated { " (simulated time)" } else { "" };
+    let clock = if simulated { " (a virtual camera)" } else { "" };
     let took = outcome.took.as_secs_f64();
     let now = match firmware {
         Some(version) => format!("runs firmware {version}"),

@@ -22,6 +22,7 @@ pub enum Matrix {
 pub fn check(shop: &Shop) -> Result<()> {
     let clippy = [
         "clippy",
+        "--keep-going",
         "--workspace",
         "--all-targets",
         "--",

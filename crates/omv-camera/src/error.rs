@@ -63,7 +63,9 @@ pub enum Error {
         what: String,
     },
     /// A device with a camera's bootloader id is something else.
-    #[error("the bootloader at {place} is not one of an OpenMV camera (property {property} is {value:#x})")]
+    #[error(
+        "the bootloader at {place} is not one of an OpenMV camera (property {property} is {value:#x})"
+    )]
     ForeignLoader {
         /// Where it sits.
         place: String,
@@ -161,7 +163,9 @@ impl Error {
             Self::NoCamera => {
                 "Plug the camera in with a cable that carries data, into a port of the computer itself."
             }
-            Self::NotThisOne { .. } => "Look at the list of cameras for its name, serial number or port.",
+            Self::NotThisOne { .. } => {
+                "Look at the list of cameras for its name, serial number or port."
+            }
             Self::Several { .. } => "Say which one, by its serial number or its place.",
             Self::WhichBoard { .. } => "Say which board it is; the name is printed on the camera.",
             Self::Refused(refusal) => refusal.help(),
@@ -174,19 +178,25 @@ impl Error {
                 "Unplug the camera, plug it in again and repeat the command; try another cable or port if it happens again."
             }
             Self::ForeignLoader { .. } => "Another NXP board is plugged in there: unplug it.",
-            Self::Locked => "This is not how OpenMV cameras are sold; the chip's owner must sign the program.",
+            Self::Locked => {
+                "This is not how OpenMV cameras are sold; the chip's owner must sign the program."
+            }
             Self::Rom { .. } => {
                 "Unplug the camera, plug it in again with the wire still in place, and repeat the command."
             }
             Self::VerifyFailed { .. } => {
                 "Repeat the command; if the same address fails again, the camera's flash is worn out."
             }
-            Self::NotThere { .. } => "Unplug the camera, plug it in again and repeat the command.",
+            Self::NotThere { .. } => {
+                "Unplug the camera, plug it in again and repeat the command; a camera that stays silent has to be recovered."
+            }
             Self::Cycling { .. } => {
                 "Flash a firmware that is known to work; leave the camera plugged in while you do."
             }
             Self::NoHands { .. } => "Repeat the command when you are ready; nothing was lost.",
-            Self::Stopped { .. } => "Repeat the command to finish: it looks at the camera and goes on.",
+            Self::Stopped { .. } => {
+                "Repeat the command to finish: it looks at the camera and goes on."
+            }
             Self::NotKept(_) => "Free some space or name another file; nothing was erased.",
         }
     }

@@ -22,13 +22,18 @@ impl Found {
     /// The board, if there is only one it can be.
     pub fn board(&self) -> Option<&'static Board> {
         let first = self.candidates.first()?.board;
-        let same = self.candidates.iter().all(|candidate| candidate.board.name == first.name);
+        let same = self
+            .candidates
+            .iter()
+            .all(|candidate| candidate.board.name == first.name);
         same.then_some(first)
     }
 
     /// The state, or the first of those it may be in.
     pub fn state(&self) -> State {
-        self.candidates.first().map_or(State::NoDriver, Candidate::state)
+        self.candidates
+            .first()
+            .map_or(State::NoDriver, Candidate::state)
     }
 
     /// All states it may be in.
@@ -53,20 +58,29 @@ impl Found {
 
     /// What a person would call it: its serial number, else its place.
     pub fn label(&self) -> String {
-        self.seen.serial.clone().unwrap_or_else(|| self.seen.place.to_string())
+        self.seen
+            .serial
+            .clone()
+            .unwrap_or_else(|| self.seen.place.to_string())
     }
 
     fn is_called(&self, wanted: &str) -> bool {
         let same = |text: &str| text.eq_ignore_ascii_case(wanted);
         let place = self.seen.place.as_str();
         same(place)
-            || place.split_once(' ').is_some_and(|(bus, port)| same(port) || same(bus))
+            || place
+                .split_once(' ')
+                .is_some_and(|(bus, port)| same(port) || same(bus))
             || self.seen.serial.as_deref().is_some_and(same)
-            || self.seen.node.as_deref().is_some_and(|node| {
-                same(node) || node.rsplit('/').next().is_some_and(same)
-            })
+            || self
+                .seen
+                .node
+                .as_deref()
+                .is_some_and(|node| same(node) || node.rsplit('/').next().is_some_and(same))
             || by_name(wanted).is_some_and(|board| {
-                self.candidates.iter().any(|candidate| candidate.board.name == board.name)
+                self.candidates
+                    .iter()
+                    .any(|candidate| candidate.board.name == board.name)
             })
     }
 }
@@ -79,10 +93,17 @@ pub fn find(buses: &[Arc<dyn Bus>]) -> Result<Vec<Found>, Error> {
     let mut all = Vec::new();
     for bus in buses {
         for seen in bus.list()? {
-            let id = UsbId { vid: seen.vid, pid: seen.pid };
+            let id = UsbId {
+                vid: seen.vid,
+                pid: seen.pid,
+            };
             let candidates = candidates(id, seen.serial.as_deref());
             if !candidates.is_empty() {
-                all.push(Found { bus: Arc::clone(bus), seen, candidates });
+                all.push(Found {
+                    bus: Arc::clone(bus),
+                    seen,
+                    candidates,
+                });
             }
         }
     }
@@ -97,20 +118,32 @@ pub fn select(found: Vec<Found>, wanted: Option<&str>) -> Result<Found, Error> {
     if found.is_empty() {
         return Err(Error::NoCamera);
     }
-    let there = found.iter().map(Found::label).collect::<Vec<_>>().join(", ");
+    let there = found
+        .iter()
+        .map(Found::label)
+        .collect::<Vec<_>>()
+        .join(", ");
     let mut fitting: Vec<Found> = match wanted {
-        Some(wanted) => found.into_iter().filter(|one| one.is_called(wanted)).collect(),
+        Some(wanted) => found
+            .into_iter()
+            .filter(|one| one.is_called(wanted))
+            .collect(),
         None => found,
     };
     match (fitting.len(), wanted) {
-        (0, Some(wanted)) => Err(Error::NotThisOne { wanted: wanted.to_owned(), there }),
+        (0, Some(wanted)) => Err(Error::NotThisOne {
+            wanted: wanted.to_owned(),
+            there,
+        }),
         (1, _) => Ok(fitting.remove(0)),
         _ => {
             let describe = |one: &Found| match &one.seen.serial {
                 Some(serial) => format!("{serial} ({})", one.seen.place),
                 None => one.seen.place.to_string(),
             };
-            Err(Error::Several { which: fitting.iter().map(describe).collect() })
+            Err(Error::Several {
+                which: fitting.iter().map(describe).collect(),
+            })
         }
     }
 }

@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use omv_boards::{Mboot, State};
 use omv_link::{Device, Function, Link, drive};
-use omv_wire::mboot::{
-    Command, Data, Exchange, Failure, Reply, Setup, Wire, property, status,
-};
+use omv_wire::mboot::{Command, Data, Exchange, Failure, Reply, Setup, Wire, property, status};
 
 use crate::{Error, Found};
 
@@ -39,13 +37,25 @@ impl Loader {
     pub fn open(found: &Found, facts: &Mboot) -> Result<(Self, State), Error> {
         let mut device = found.bus.open(&found.seen)?;
         let link = device.link(Function::Hid)?;
-        let setup = Setup { patience: GREETING, ..Setup::new(Wire::Hid) };
-        let mut loader = Self { link, setup, memory: 0, _device: device };
+        let setup = Setup {
+            patience: GREETING,
+            ..Setup::new(Wire::Hid)
+        };
+        let mut loader = Self {
+            link,
+            setup,
+            memory: 0,
+            _device: device,
+        };
         let version = loader.property(property::CURRENT_VERSION)?;
         let place = found.seen.place.to_string();
         if version != facts.version_property {
             let (property, value) = (property::CURRENT_VERSION, version);
-            return Err(Error::ForeignLoader { place, property, value });
+            return Err(Error::ForeignLoader {
+                place,
+                property,
+                value,
+            });
         }
         let peripherals = loader.property(property::AVAILABLE_PERIPHERALS)?;
         let state = if peripherals == facts.resident_peripherals {
@@ -54,7 +64,11 @@ impl Loader {
             State::Flashloader
         } else {
             let (property, value) = (property::AVAILABLE_PERIPHERALS, peripherals);
-            return Err(Error::ForeignLoader { place, property, value });
+            return Err(Error::ForeignLoader {
+                place,
+                property,
+                value,
+            });
         };
         loader.setup.packet = loader.property(property::MAX_PACKET_SIZE)? as usize;
         loader.setup.patience = PATIENCE;
@@ -71,13 +85,15 @@ impl Loader {
     /// Writes bytes to erased flash, or to RAM.
     pub(crate) fn write(&mut self, start: u32, bytes: &[u8]) -> Result<(), Error> {
         let command = Command::write_memory(start, bytes.len() as u32, self.memory);
-        self.command(command, Data::Out(Arc::from(bytes)), "write flash").map(drop)
+        self.command(command, Data::Out(Arc::from(bytes)), "write flash")
+            .map(drop)
     }
 
     /// Reads bytes.
     pub(crate) fn read(&mut self, start: u32, size: u32) -> Result<Vec<u8>, Error> {
         let command = Command::read_memory(start, size, self.memory);
-        self.command(command, Data::In(size), "read flash").map(|reply| reply.data)
+        self.command(command, Data::In(size), "read flash")
+            .map(|reply| reply.data)
     }
 
     /// Puts an option word into RAM and has the loader act on it.
@@ -85,7 +101,8 @@ impl Loader {
         let fill = Command::fill_memory(facts.scratch, 4, option);
         self.command(fill, Data::None, "take an option word")?;
         let configure = Command::configure_memory(facts.memory_id, facts.scratch);
-        self.command(configure, Data::None, "set up the flash").map(drop)
+        self.command(configure, Data::None, "set up the flash")
+            .map(drop)
     }
 
     /// Reads a fuse word.
@@ -109,7 +126,8 @@ impl Loader {
     /// Resets the camera. That it does not answer any more is no failure.
     pub(crate) fn reset(mut self) -> Result<(), Error> {
         self.setup.patience = GREETING;
-        self.command(Command::reset(), Data::None, "reset").map(drop)
+        self.command(Command::reset(), Data::None, "reset")
+            .map(drop)
     }
 
     fn property(&mut self, tag: u32) -> Result<u32, Error> {
@@ -124,8 +142,13 @@ impl Loader {
         let mut exchange = Exchange::new(self.setup, command, data);
         match drive(&mut exchange, &mut *self.link)? {
             Ok(reply) if reply.status == status::SUCCESS => Ok(reply),
-            Ok(reply) => Err(Error::Status { doing: doing.to_owned(), status: reply.status }),
-            Err(Failure::Gone) => Err(Error::Gone { doing: format!("asked to {doing}") }),
+            Ok(reply) => Err(Error::Status {
+                doing: doing.to_owned(),
+                status: reply.status,
+            }),
+            Err(Failure::Gone) => Err(Error::Gone {
+                doing: format!("asked to {doing}"),
+            }),
             Err(failure) => Err(Error::Protocol {
                 doing: format!("asked to {doing}"),
                 what: failure.to_string(),

@@ -32,7 +32,12 @@ impl Looked {
 /// Dotted version text.
 pub(crate) fn version(who: &Who) -> String {
     let [major, minor, patch] = who.firmware;
-    Version { major: major.into(), minor: minor.into(), patch: patch.into() }.to_string()
+    Version {
+        major: major.into(),
+        minor: minor.into(),
+        patch: patch.into(),
+    }
+    .to_string()
 }
 
 /// Finds out what a found device really is. A bootloader that is looked at stays: its window
@@ -49,17 +54,32 @@ pub fn look(found: &Found, board: Option<&'static Board>) -> Result<Looked, Erro
             let who = ask(found)?;
             let says = board_of(&who, found).or(known);
             let board = says.ok_or_else(|| which_board(found))?;
-            Ok(Looked { found: found.clone(), board, state: State::Run, who: Some(who) })
+            Ok(Looked {
+                found: found.clone(),
+                board,
+                state: State::Run,
+                who: Some(who),
+            })
         }
         State::Sbl | State::Flashloader => {
             let board = known.ok_or_else(|| which_board(found))?;
             let facts = board.mboot.as_ref().ok_or_else(|| which_board(found))?;
             let (_loader, state) = Loader::open(found, facts)?;
-            Ok(Looked { found: found.clone(), board, state, who: None })
+            Ok(Looked {
+                found: found.clone(),
+                board,
+                state,
+                who: None,
+            })
         }
         state => {
             let board = known.ok_or_else(|| which_board(found))?;
-            Ok(Looked { found: found.clone(), board, state, who: None })
+            Ok(Looked {
+                found: found.clone(),
+                board,
+                state,
+                who: None,
+            })
         }
     }
 }
@@ -67,7 +87,9 @@ pub fn look(found: &Found, board: Option<&'static Board>) -> Result<Looked, Erro
 /// Asks a running camera who it is, in a way that no firmware hangs on.
 pub(crate) fn ask(found: &Found) -> Result<Who, Error> {
     let mut device = found.bus.open(&found.seen)?;
-    let mut link = device.link(Function::Console { baud: PROTOCOL_RATE })?;
+    let mut link = device.link(Function::Console {
+        baud: PROTOCOL_RATE,
+    })?;
     let only_v1 = found
         .candidates
         .iter()
@@ -81,8 +103,13 @@ pub(crate) fn ask(found: &Found) -> Result<Who, Error> {
         drive(&mut Identify::new(), &mut *link)?
     };
     answer.map_err(|failure| match failure {
-        Failure::Gone => Error::Gone { doing: "asked who it is".into() },
-        other => Error::Protocol { doing: "asked who it is".into(), what: other.to_string() },
+        Failure::Gone => Error::Gone {
+            doing: "asked who it is".into(),
+        },
+        other => Error::Protocol {
+            doing: "asked who it is".into(),
+            what: other.to_string(),
+        },
     })
 }
 
@@ -93,8 +120,13 @@ pub(crate) fn ask(found: &Found) -> Result<Who, Error> {
 /// Those of talking to the camera.
 pub fn reset(found: &Found, generation: Generation, leave: v2::Leave) -> Result<(), Error> {
     let mut device = found.bus.open(&found.seen)?;
-    let mut link = device.link(Function::Console { baud: PROTOCOL_RATE })?;
-    let trouble = |what: String| Error::Protocol { doing: "asked to reset".into(), what };
+    let mut link = device.link(Function::Console {
+        baud: PROTOCOL_RATE,
+    })?;
+    let trouble = |what: String| Error::Protocol {
+        doing: "asked to reset".into(),
+        what,
+    };
     match generation {
         Generation::V1 => {
             let told = drive(&mut v1::host::Reset::new(leave), &mut *link)?;
@@ -121,12 +153,20 @@ fn board_of(who: &Who, found: &Found) -> Option<&'static Board> {
         .filter(|candidate| candidate.state() == State::Run)
         .map(|candidate| candidate.board);
     let first = boards.next()?;
-    boards.all(|board| board.name == first.name).then_some(first)
+    boards
+        .all(|board| board.name == first.name)
+        .then_some(first)
 }
 
 fn which_board(found: &Found) -> Error {
-    let mut boards: Vec<String> =
-        found.candidates.iter().map(|candidate| candidate.board.title.clone()).collect();
+    let mut boards: Vec<String> = found
+        .candidates
+        .iter()
+        .map(|candidate| candidate.board.title.clone())
+        .collect();
     boards.dedup();
-    Error::WhichBoard { place: found.seen.place.to_string(), boards }
+    Error::WhichBoard {
+        place: found.seen.place.to_string(),
+        boards,
+    }
 }

@@ -24,6 +24,11 @@ impl Stop {
         self.0.store(true, Ordering::SeqCst);
     }
 
+    /// The flag itself, for a signal handler.
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+
     /// Whether that was asked.
     pub fn asked(&self) -> bool {
         self.0.load(Ordering::SeqCst)
@@ -53,7 +58,11 @@ pub(crate) enum Waited {
 
 /// The enumerations there are now: what "new" is measured against.
 pub(crate) fn snapshot(bus: &Arc<dyn Bus>) -> Result<Vec<(Place, u64)>, LinkError> {
-    Ok(bus.list()?.into_iter().map(|seen| (seen.place, seen.visit)).collect())
+    Ok(bus
+        .list()?
+        .into_iter()
+        .map(|seen| (seen.place, seen.visit))
+        .collect())
 }
 
 /// Waits until what is awaited appears, or `limit` passed. Looks at once, and then often.
@@ -71,7 +80,10 @@ pub(crate) fn wait_for(
             let key = (found.seen.place.clone(), found.seen.visit);
             let is_new = !awaited.before.contains(&key);
             let here = awaited.place.is_none_or(|place| *place == found.seen.place);
-            if is_new && found.may_be(awaited.board, awaited.states) && (here || is_fresh(awaited, &key.0)) {
+            if is_new
+                && found.may_be(awaited.board, awaited.states)
+                && (here || is_fresh(awaited, &key.0))
+            {
                 return Ok(Waited::Here(found));
             }
             if is_new && here && last.as_ref() != Some(&key) {
@@ -81,7 +93,10 @@ pub(crate) fn wait_for(
         }
         if stop.asked() {
             let doing = "waiting for the camera".to_owned();
-            return Err(Error::Stopped { doing, state: "nothing is being written".into() });
+            return Err(Error::Stopped {
+                doing,
+                state: "nothing is being written".into(),
+            });
         }
         if bus.now() >= until {
             let place = awaited.place;
@@ -109,7 +124,9 @@ pub fn wait_for_camera(
     stop: &Stop,
     accept: impl Fn(&Found) -> bool,
 ) -> Result<Vec<Found>, Error> {
-    let Some(first) = buses.first() else { return Err(Error::NoCamera) };
+    let Some(first) = buses.first() else {
+        return Err(Error::NoCamera);
+    };
     let until = first.now() + limit;
     loop {
         let found = find(buses)?;
@@ -118,7 +135,10 @@ pub fn wait_for_camera(
         }
         if stop.asked() {
             let doing = "waiting for a camera".to_owned();
-            return Err(Error::Stopped { doing, state: "nothing was touched".into() });
+            return Err(Error::Stopped {
+                doing,
+                state: "nothing was touched".into(),
+            });
         }
         if first.now() >= until {
             return Err(Error::NoCamera);

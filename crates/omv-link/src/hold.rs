@@ -127,7 +127,11 @@ fn file_name(key: &str) -> String {
 
 /// Makes the folder and its parent if missing, for this user alone, and checks that nobody
 /// else prepared them.
-fn private_folder(folder: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// What the system says, and `PermissionDenied` for a folder that is a link, belongs to somebody
+/// else or lets others write.
+pub fn private_folder(folder: &Path) -> io::Result<()> {
     if let Some(parent) = folder.parent() {
         make_folder(parent)?;
         check_parent(parent)?;

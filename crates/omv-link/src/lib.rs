@@ -26,6 +26,7 @@ pub mod native;
 pub mod record;
 pub mod replay;
 pub mod urb;
+pub mod usbip;
 
 pub use bus::{Bus, Device, Function, Place, Seen};
 pub use error::LinkError;

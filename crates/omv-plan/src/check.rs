@@ -53,10 +53,20 @@ pub fn check(board: &Board, image: &Image, room: u64) -> Vec<Finding> {
         };
         add(Severity::Impossible, refusal);
     }
-    let rule = board.images.iter().find(|rule| rule.region.eq_ignore_ascii_case(&image.region));
+    let rule = board
+        .images
+        .iter()
+        .find(|rule| rule.region.eq_ignore_ascii_case(&image.region));
     if let Some(rule) = rule {
+        // Without its vectors the camera would never show itself again without the wire.
+        let ends_early = rule.vectors.is_some_and(|at| size < u64::from(at) + 8);
         for why in structure(rule, &image.bytes) {
-            add(Severity::Wrong, not_valid(why));
+            let severity = if ends_early {
+                Severity::Impossible
+            } else {
+                Severity::Wrong
+            };
+            add(severity, not_valid(why));
         }
         if rule.holds_arch {
             let contents = inspect(&image.bytes);
@@ -74,7 +84,9 @@ pub fn check(board: &Board, image: &Image, room: u64) -> Vec<Finding> {
             }
         }
     }
-    if board.region(&image.region).is_some_and(|region| region.role == Role::Romfs)
+    if board
+        .region(&image.region)
+        .is_some_and(|region| region.role == Role::Romfs)
         && let Some(says) = romfs_length(&image.bytes)
         && says > size
     {
@@ -93,7 +105,10 @@ pub(crate) fn structure(rule: &ImageRule, bytes: &[u8]) -> Vec<String> {
     if let Some(exact) = rule.exact_size
         && bytes.len() != exact as usize
     {
-        faults.push(format!("it has {} bytes and should have {exact}", bytes.len()));
+        faults.push(format!(
+            "it has {} bytes and should have {exact}",
+            bytes.len()
+        ));
     }
     for magic in rule.magic.iter().filter(|magic| magic.required) {
         let at = magic.offset as usize;
@@ -124,12 +139,16 @@ fn vector_faults(rule: &ImageRule, vectors: u32, bytes: &[u8]) -> Vec<String> {
     let mut faults = Vec::new();
     let in_ram = |span: &omv_boards::Span| span.contains(stack) || span.end == stack;
     if !rule.stack.is_empty() && !rule.stack.iter().any(in_ram) {
-        faults.push(format!("its stack pointer {stack:#010x} is outside this board's memory"));
+        faults.push(format!(
+            "its stack pointer {stack:#010x} is outside this board's memory"
+        ));
     }
     if let Some(span) = rule.reset
         && (reset & 1 == 0 || !span.contains(reset))
     {
-        faults.push(format!("its reset vector {reset:#010x} is outside this board's firmware"));
+        faults.push(format!(
+            "its reset vector {reset:#010x} is outside this board's firmware"
+        ));
     }
     // A file cut off before its own entry point cannot be whole.
     if let Some(load) = rule.load

@@ -70,7 +70,10 @@ pub fn flash(
     match state {
         State::Run => {
             let limit = millis(board.limits.enter);
-            plan.steps.push(Step::Enter { expect: State::Sbl, limit });
+            plan.steps.push(Step::Enter {
+                expect: State::Sbl,
+                limit,
+            });
         }
         State::Sbl => {}
         // Its window opens at the next start; whoever runs the plan catches it.
@@ -108,7 +111,11 @@ pub fn recover(
             .find_map(|identity| identity.hands.clone())
             .unwrap_or_default();
         let expect = vec![State::Sdp];
-        plan.steps.push(Step::Hands { ask, expect, limit: HANDS });
+        plan.steps.push(Step::Hands {
+            ask,
+            expect,
+            limit: HANDS,
+        });
     }
     rebuild(plan, facts, state, wish)
 }
@@ -122,7 +129,10 @@ fn rebuild(mut plan: Plan, facts: &Mboot, state: State, wish: &Wish) -> Result<P
             file: loader.map_or_else(String::new, |loader| loader.file.clone()),
         };
         let known = loader.ok_or_else(missing)?;
-        let at = plan.images.iter().position(|image| image.start == known.load);
+        let at = plan
+            .images
+            .iter()
+            .position(|image| image.start == known.load);
         at.map(|at| (at, known)).ok_or_else(missing)
     };
     let (sbl, _) = find(LoaderRole::Sbl)?;
@@ -132,15 +142,24 @@ fn rebuild(mut plan: Plan, facts: &Mboot, state: State, wish: &Wish) -> Result<P
         let start = known.jump.unwrap_or(known.load);
         let limit = Duration::from_secs(30);
         steps.push(Step::Load { image });
-        steps.push(Step::Jump { start, expect: State::Flashloader, limit });
+        steps.push(Step::Jump {
+            start,
+            expect: State::Flashloader,
+            limit,
+        });
     }
-    steps.push(Step::Hold { expect: State::Flashloader });
+    steps.push(Step::Hold {
+        expect: State::Flashloader,
+    });
     steps.push(Step::Configure);
     if wish.erase_disk {
         steps.extend(crate::region::disk_steps(board, wish.save_disk)?);
     }
     if let Some(block) = board.role(Role::FlashConfig) {
-        steps.push(Step::BootBlock { start: block.start, size: block.size });
+        steps.push(Step::BootBlock {
+            start: block.start,
+            size: block.size,
+        });
     }
     plan.steps.extend(steps);
     let bootloader = part(&plan, sbl, "bootloader", None);
@@ -151,7 +170,9 @@ fn rebuild(mut plan: Plan, facts: &Mboot, state: State, wish: &Wish) -> Result<P
     if wish.burn_boot_fuse {
         plan.steps.push(Step::BurnFuse { word, mask });
     }
-    let leave = board.identities(State::Sdp).find_map(|identity| identity.leave.clone());
+    let leave = board
+        .identities(State::Sdp)
+        .find_map(|identity| identity.leave.clone());
     finish(&mut plan, leave);
     Ok(plan)
 }
@@ -160,7 +181,10 @@ fn rebuild(mut plan: Plan, facts: &Mboot, state: State, wish: &Wish) -> Result<P
 fn write_images(plan: &mut Plan, wish: &Wish) -> Result<(), Refusal> {
     let at = |role| {
         let region = plan.board.role(role)?;
-        let found = plan.images.iter().position(|image| image.region == region.name)?;
+        let found = plan
+            .images
+            .iter()
+            .position(|image| image.region == region.name)?;
         Some((found, region))
     };
     let (romfs, firmware) = (at(Role::Romfs), at(Role::Firmware));
@@ -180,22 +204,37 @@ fn write_firmware(
     region: &Region,
     wish: &Wish,
 ) -> Result<(), Refusal> {
-    let vectors = region.vector_sector.map(|start| start..start + region.erase_unit);
+    let vectors = region
+        .vector_sector
+        .map(|start| start..start + region.erase_unit);
     let Some(vectors) = vectors.filter(|_| wish.order != Order::EraseFirst) else {
         let whole = part(plan, image, "firmware", None);
-        plan.steps.push(Step::Erase { part: whole.clone() });
-        plan.steps.push(Step::Write { part: whole.clone() });
+        plan.steps.push(Step::Erase {
+            part: whole.clone(),
+        });
+        plan.steps.push(Step::Write {
+            part: whole.clone(),
+        });
         plan.steps.push(Step::Verify { part: whole });
         return Ok(());
     };
     let body = part(plan, image, "firmware", Some(&vectors));
-    let last = Part { image, name: "vectors".into(), spans: vec![vectors.clone()] };
+    let last = Part {
+        image,
+        name: "vectors".into(),
+        spans: vec![vectors.clone()],
+    };
     if !wish.full {
-        plan.steps.push(Step::Compare { part: part(plan, image, "firmware", None) });
+        plan.steps.push(Step::Compare {
+            part: part(plan, image, "firmware", None),
+        });
     }
     if wish.order == Order::Park {
         can_park(plan, image)?;
-        plan.steps.push(Step::Park { image, sector: vectors });
+        plan.steps.push(Step::Park {
+            image,
+            sector: vectors,
+        });
     }
     for part in [body, last] {
         plan.steps.push(Step::Erase { part: part.clone() });
@@ -207,7 +246,9 @@ fn write_firmware(
 
 /// Parking puts its record into the firmware's own vector sector: the bytes must be unused.
 fn can_park(plan: &Plan, image: usize) -> Result<(), Refusal> {
-    let Some(facts) = &plan.board.mboot else { return Ok(()) };
+    let Some(facts) = &plan.board.mboot else {
+        return Ok(());
+    };
     let record = facts.park.record..facts.park.record + facts.park.size;
     let image = &plan.images[image];
     if record.end > image.end() || image.at(&record).iter().all(|byte| *byte == 0xFF) {
@@ -230,14 +271,24 @@ pub(crate) fn rewrite(plan: &mut Plan, part: Part, wish: &Wish) {
 /// The sectors an image covers, without those of `except`.
 pub(crate) fn part(plan: &Plan, image: usize, name: &str, except: Option<&Range<u32>>) -> Part {
     let bytes = &plan.images[image];
-    let unit = plan.board.region_at(bytes.start).map_or(0x1000, |region| region.erase_unit);
+    let unit = plan
+        .board
+        .region_at(bytes.start)
+        .map_or(0x1000, |region| region.erase_unit);
     let whole = bytes.start..bytes.end().next_multiple_of(unit);
     let spans = match except {
         Some(hole) => vec![whole.start..hole.start, hole.end..whole.end],
         None => vec![whole],
     };
-    let spans = spans.into_iter().filter(|span| span.start < span.end).collect();
-    Part { image, name: name.to_owned(), spans }
+    let spans = spans
+        .into_iter()
+        .filter(|span| span.start < span.end)
+        .collect();
+    Part {
+        image,
+        name: name.to_owned(),
+        spans,
+    }
 }
 
 /// Back to running, and who runs there.
@@ -247,10 +298,20 @@ fn finish(plan: &mut Plan, hands: Option<String>) {
         // With the wire in place every reset leads back into the ROM, and that is no error.
         Some(ask) => {
             let back = Duration::from_secs(10);
-            plan.steps.push(Step::Leave { expect: State::Sdp, limit: back });
-            plan.steps.push(Step::Hands { ask, expect: vec![State::Run], limit: HANDS });
+            plan.steps.push(Step::Leave {
+                expect: State::Sdp,
+                limit: back,
+            });
+            plan.steps.push(Step::Hands {
+                ask,
+                expect: vec![State::Run],
+                limit: HANDS,
+            });
         }
-        None => plan.steps.push(Step::Leave { expect: State::Run, limit }),
+        None => plan.steps.push(Step::Leave {
+            expect: State::Run,
+            limit,
+        }),
     }
     plan.steps.push(Step::Ask);
 }
@@ -271,7 +332,9 @@ pub(crate) fn checked(
 ) -> Result<Plan, Refusal> {
     let mut warnings = Vec::new();
     for image in &images {
-        let Some(region) = board.region(&image.region) else { continue };
+        let Some(region) = board.region(&image.region) else {
+            continue;
+        };
         for finding in check(board, image, u64::from(region.size)) {
             match finding.severity {
                 Severity::Impossible => return Err(finding.refusal),
@@ -280,7 +343,12 @@ pub(crate) fn checked(
             }
         }
     }
-    Ok(Plan { board, images, steps: Vec::new(), warnings })
+    Ok(Plan {
+        board,
+        images,
+        steps: Vec::new(),
+        warnings,
+    })
 }
 
 fn millis(count: u32) -> Duration {

@@ -49,7 +49,10 @@ pub struct Part {
 impl Part {
     /// Bytes of flash it covers.
     pub fn size(&self) -> u64 {
-        self.spans.iter().map(|span| u64::from(span.end - span.start)).sum()
+        self.spans
+            .iter()
+            .map(|span| u64::from(span.end - span.start))
+            .sum()
     }
 }
 
@@ -99,7 +102,10 @@ pub fn inspect(bytes: &[u8]) -> Contents {
 
 /// Lower-case hex SHA-256.
 pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn version(bytes: &[u8]) -> Option<String> {
@@ -112,7 +118,9 @@ fn version(bytes: &[u8]) -> Option<String> {
             .take_while(|byte| byte.is_ascii_digit() || **byte == b'.')
             .count();
         let text = std::str::from_utf8(rest.get(..digits)?).ok()?;
-        text.parse::<Version>().ok().map(|version| version.to_string())
+        text.parse::<Version>()
+            .ok()
+            .map(|version| version.to_string())
     })
 }
 

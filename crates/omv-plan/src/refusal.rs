@@ -132,9 +132,7 @@ impl Refusal {
             Self::NoImage => {
                 "Download a release from OpenMV and name its zip, folder or firmware.bin."
             }
-            Self::NotInside { .. } => {
-                "Use the release zip or folder that was made for this board."
-            }
+            Self::NotInside { .. } => "Use the release zip or folder that was made for this board.",
             Self::BadArchive { .. } => {
                 "Download the file again from where OpenMV publishes its releases."
             }

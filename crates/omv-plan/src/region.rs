@@ -66,17 +66,56 @@ pub fn erase_disk(board: &'static Board, state: State, save: bool) -> Result<Pla
     Ok(plan)
 }
 
+/// Plans a restart, or, with `bootloader`, the way into the bootloader, which then stays.
+///
+/// # Errors
+/// [`Refusal::WrongState`] from a state that no command leads out of.
+pub fn restart(board: &'static Board, state: State, bootloader: bool) -> Result<Plan, Refusal> {
+    supported(board)?;
+    let mut plan = checked(board, Vec::new(), &Wish::default())?;
+    if state == State::Run && !bootloader {
+        let limit = Duration::from_millis(board.limits.run.into());
+        plan.steps.extend([Step::Restart { limit }, Step::Ask]);
+        return Ok(plan);
+    }
+    match state {
+        State::Flashloader if !bootloader => {
+            plan.steps.push(Step::Hold {
+                expect: State::Flashloader,
+            });
+        }
+        State::Flashloader => return Err(Refusal::WrongState { state }),
+        _ => enter(&mut plan, state)?,
+    }
+    if !bootloader {
+        leave(&mut plan);
+    }
+    Ok(plan)
+}
+
 /// The steps between entering and leaving.
 pub(crate) fn disk_steps(board: &Board, save: bool) -> Result<Vec<Step>, Refusal> {
     let disk = find(board, "disk")?;
     let size = disk.quick_erase.unwrap_or(disk.size);
-    let blank = Step::Blank { region: disk.name.clone(), start: disk.start, size };
-    Ok(if save { vec![read(disk), blank] } else { vec![blank] })
+    let blank = Step::Blank {
+        region: disk.name.clone(),
+        start: disk.start,
+        size,
+    };
+    Ok(if save {
+        vec![read(disk), blank]
+    } else {
+        vec![blank]
+    })
 }
 
 fn read(region: &Region) -> Step {
     let Range { start, end } = region.start..region.end();
-    Step::Save { region: region.name.clone(), start, size: end - start }
+    Step::Save {
+        region: region.name.clone(),
+        start,
+        size: end - start,
+    }
 }
 
 /// Into a bootloader that can do it, and hold it there.
@@ -94,7 +133,9 @@ fn enter(plan: &mut Plan, state: State) -> Result<(), Refusal> {
             limit: Duration::from_secs(300),
         }),
         State::Flashloader => {
-            plan.steps.push(Step::Hold { expect: State::Flashloader });
+            plan.steps.push(Step::Hold {
+                expect: State::Flashloader,
+            });
             plan.steps.push(Step::Configure);
             return Ok(());
         }
@@ -106,12 +147,17 @@ fn enter(plan: &mut Plan, state: State) -> Result<(), Refusal> {
 
 fn leave(plan: &mut Plan) {
     let limit = Duration::from_millis(plan.board.limits.run.into());
-    plan.steps.push(Step::Leave { expect: State::Run, limit });
+    plan.steps.push(Step::Leave {
+        expect: State::Run,
+        limit,
+    });
     plan.steps.push(Step::Ask);
 }
 
 fn find<'b>(board: &'b Board, region: &str) -> Result<&'b Region, Refusal> {
-    board.region(region).ok_or_else(|| no_region(board, region, None))
+    board
+        .region(region)
+        .ok_or_else(|| no_region(board, region, None))
 }
 
 fn no_region(board: &Board, region: &str, why: Option<String>) -> Refusal {

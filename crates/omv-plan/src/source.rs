@@ -32,7 +32,11 @@ pub struct Bytes {
 impl Bytes {
     /// Wraps one file; `name` decides what it is taken for.
     pub fn new(title: &str, name: &str, bytes: Vec<u8>) -> Self {
-        Self { title: title.to_owned(), name: name.to_owned(), bytes }
+        Self {
+            title: title.to_owned(),
+            name: name.to_owned(),
+            bytes,
+        }
     }
 }
 
@@ -88,7 +92,11 @@ impl ZipSource {
             }
             names.push(name.to_owned());
         }
-        Ok(Self { title: title.to_owned(), archive, names })
+        Ok(Self {
+            title: title.to_owned(),
+            archive,
+            names,
+        })
     }
 }
 
@@ -131,7 +139,11 @@ pub fn choose(
 ) -> Result<Option<Image>, Refusal> {
     let Some(place) = board.region(region) else {
         let (board, region) = (board.title.clone(), region.to_owned());
-        return Err(Refusal::NoRegion { board, region, why: None });
+        return Err(Refusal::NoRegion {
+            board,
+            region,
+            why: None,
+        });
     };
     for file in &place.files {
         let names = source.names();
@@ -163,7 +175,10 @@ pub fn loader(
     let known = board.loaders.iter().find(|loader| loader.role == role);
     let Some(known) = known else {
         let why = "it has no loader programs".to_owned();
-        return Err(Refusal::Unsupported { board: board.title.clone(), why });
+        return Err(Refusal::Unsupported {
+            board: board.title.clone(),
+            why,
+        });
     };
     let names = source.names();
     let name = names
@@ -171,23 +186,42 @@ pub fn loader(
         .filter(|name| base(name) == known.file)
         .max_by_key(|name| in_folder(name, &board.name));
     let Some(name) = name.cloned() else {
-        return Err(Refusal::NoLoader { file: known.file.clone() });
+        return Err(Refusal::NoLoader {
+            file: known.file.clone(),
+        });
     };
     let bytes = source.read(&name, 1 << 20)?;
     let found = sha256(&bytes);
     if found != known.sha256 && !force {
         return Err(Refusal::UnknownLoader { file: name, found });
     }
-    Ok(as_loader_image(board, known, file_label(source.title(), &name), bytes))
+    Ok(as_loader_image(
+        board,
+        known,
+        file_label(source.title(), &name),
+        bytes,
+    ))
 }
 
 /// The image of a loader: the flashloader goes to RAM, the other one to its region.
-pub(crate) fn as_loader_image(board: &Board, known: &Loader, file: String, bytes: Vec<u8>) -> Image {
+pub(crate) fn as_loader_image(
+    board: &Board,
+    known: &Loader,
+    file: String,
+    bytes: Vec<u8>,
+) -> Image {
     let region = match known.role {
         LoaderRole::Flashloader => "ram",
-        LoaderRole::Sbl => board.region("bootloader").map_or("bootloader", |r| r.name.as_str()),
+        LoaderRole::Sbl => board
+            .region("bootloader")
+            .map_or("bootloader", |r| r.name.as_str()),
     };
-    Image { file, region: region.to_owned(), start: known.load, bytes: bytes.into() }
+    Image {
+        file,
+        region: region.to_owned(),
+        start: known.load,
+        bytes: bytes.into(),
+    }
 }
 
 /// The file of this name that belongs to the board: in a folder named after it, or, if no folder
@@ -207,7 +241,9 @@ fn best(
     }
     let mut has = Vec::new();
     same.retain(|name| {
-        let other = omv_boards::all().iter().find(|other| in_folder(name, &other.name));
+        let other = omv_boards::all()
+            .iter()
+            .find(|other| in_folder(name, &other.name));
         has.extend(other.map(|other| other.name.clone()));
         other.is_none()
     });
@@ -217,7 +253,12 @@ fn best(
         None => {
             let source_name = title.to_owned();
             let (file, board) = (file.to_owned(), board.title.clone());
-            Err(Refusal::NotInside { source_name, file, board, has })
+            Err(Refusal::NotInside {
+                source_name,
+                file,
+                board,
+                has,
+            })
         }
     }
 }
@@ -227,15 +268,23 @@ fn base(name: &str) -> &str {
 }
 
 fn in_folder(name: &str, folder: &str) -> bool {
-    name.split(['/', '\\']).any(|part| part.eq_ignore_ascii_case(folder))
+    name.split(['/', '\\'])
+        .any(|part| part.eq_ignore_ascii_case(folder))
 }
 
 fn file_label(title: &str, name: &str) -> String {
-    if base(title) == base(name) { title.to_owned() } else { format!("{title}:{name}") }
+    if base(title) == base(name) {
+        title.to_owned()
+    } else {
+        format!("{title}:{name}")
+    }
 }
 
 fn bad(title: &str, why: String) -> Refusal {
-    Refusal::BadArchive { source_name: title.to_owned(), why }
+    Refusal::BadArchive {
+        source_name: title.to_owned(),
+        why,
+    }
 }
 
 fn within(file: &str, size: u64, limit: u64) -> Result<(), Refusal> {
@@ -243,5 +292,10 @@ fn within(file: &str, size: u64, limit: u64) -> Result<(), Refusal> {
         return Ok(());
     }
     let (file, region) = (file.to_owned(), "its region".to_owned());
-    Err(Refusal::TooLarge { file, size, region, room: limit.saturating_sub(1) })
+    Err(Refusal::TooLarge {
+        file,
+        size,
+        region,
+        room: limit.saturating_sub(1),
+    })
 }

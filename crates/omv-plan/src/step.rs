@@ -32,6 +32,11 @@ pub enum Step {
         /// How long that may take.
         limit: Duration,
     },
+    /// Restart the running camera.
+    Restart {
+        /// How long it may take until it runs again.
+        limit: Duration,
+    },
     /// Wait until a camera appears, for a person's hands or for its own next start.
     Hands {
         /// What the person should do.
@@ -157,7 +162,11 @@ pub struct Plan {
 impl Plan {
     /// The worst risk in it.
     pub fn risk(&self) -> Risk {
-        self.steps.iter().map(Step::risk).max().unwrap_or(Risk::Reads)
+        self.steps
+            .iter()
+            .map(Step::risk)
+            .max()
+            .unwrap_or(Risk::Reads)
     }
 
     /// The steps as shown to people and programs.

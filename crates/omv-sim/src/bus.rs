@@ -47,10 +47,17 @@ impl VirtualBus {
                 next_ticket: 1,
                 open: false,
             };
-            Arc::new(Socket { state: Mutex::new(state), clock: Arc::clone(&clock) })
+            Arc::new(Socket {
+                state: Mutex::new(state),
+                clock: Arc::clone(&clock),
+            })
         };
         let sockets = Arc::new(cameras.into_iter().map(socket).collect());
-        Self { name: name.to_owned(), sockets, clock }
+        Self {
+            name: name.to_owned(),
+            sockets,
+            clock,
+        }
     }
 
     /// Does something with the camera on a port, counted from 0.
@@ -78,25 +85,30 @@ impl VirtualBus {
 impl Bus for VirtualBus {
     fn list(&self) -> Result<Vec<Seen>, LinkError> {
         let now = self.now();
-        let seen = self.sockets.iter().enumerate().filter_map(|(number, socket)| {
-            let mut state = socket.lock();
-            state.port.advance(now);
-            let serial = state.port.camera().serial();
-            let visit = state.port.camera().visit();
-            let face = state.port.camera_mut().face()?;
-            let device = face.device();
-            Some(Seen {
-                place: self.place(number),
-                visit,
-                vid: device.vendor,
-                pid: device.product,
-                release: device.version,
-                serial,
-                product: face.string(device.product_string),
-                node: None,
-                simulated: true,
-            })
-        });
+        let seen = self
+            .sockets
+            .iter()
+            .enumerate()
+            .filter_map(|(number, socket)| {
+                let mut state = socket.lock();
+                state.port.advance(now);
+                let serial = state.port.camera().serial();
+                let visit = state.port.camera().visit();
+                let face = state.port.camera_mut().face()?;
+                let device = face.device();
+                Some(Seen {
+                    place: self.place(number),
+                    visit,
+                    vid: device.vendor,
+                    pid: device.product,
+                    release: device.version,
+                    serial,
+                    product: face.string(device.product_string),
+                    node: None,
+                    denied: false,
+                    simulated: true,
+                })
+            });
         Ok(seen.collect())
     }
 
@@ -120,11 +132,16 @@ impl Bus for VirtualBus {
         {
             let mut state = socket.lock();
             if state.open {
-                return Err(LinkError::Busy { holder: Some("this process".into()) });
+                return Err(LinkError::Busy {
+                    holder: Some("this process".into()),
+                });
             }
             state.open = true;
         }
-        let carrier = Import { socket, visit: seen.visit };
+        let carrier = Import {
+            socket,
+            visit: seen.visit,
+        };
         Ok(Box::new(UrbDevice::open(Arc::new(carrier))?))
     }
 }
@@ -167,7 +184,11 @@ impl Carrier for Import {
             state.port.advance(now);
             let arrived = state.port.take_done();
             state.done.extend(arrived);
-            if let Some(at) = state.done.iter().position(|(ticket, _)| tickets.contains(ticket)) {
+            if let Some(at) = state
+                .done
+                .iter()
+                .position(|(ticket, _)| tickets.contains(ticket))
+            {
                 return Ok(Some(state.done.remove(at)));
             }
             if now >= until {

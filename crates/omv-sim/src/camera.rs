@@ -44,6 +44,9 @@ pub struct Status {
 
 /// A virtual camera of any board.
 pub trait Camera: Send {
+    /// The camera itself, for tests that look inside.
+    fn as_any(&mut self) -> &mut dyn std::any::Any;
+
     /// Its USB personality now; `None` when nothing enumerates.
     fn face(&mut self) -> Option<&mut dyn Face>;
 

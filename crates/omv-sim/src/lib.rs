@@ -23,6 +23,8 @@ pub mod nor;
 mod port;
 pub mod rt1062;
 mod seal;
+pub mod serve;
+pub mod state;
 mod talker;
 
 pub use bus::VirtualBus;
@@ -34,5 +36,8 @@ use sha2::{Digest, Sha256};
 
 /// Lower-case hex SHA-256.
 fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

@@ -101,7 +101,10 @@ impl Port {
         let now = self.now;
         let camera = self.camera.next(now);
         let face = self.camera.face().and_then(|face| face.next(now));
-        let waiting = self.queues.values().filter(|queue| !queue.pending.is_empty());
+        let waiting = self
+            .queues
+            .values()
+            .filter(|queue| !queue.pending.is_empty());
         let wire = waiting.map(|queue| queue.free_at);
         wire.chain(camera).chain(face).filter(|at| *at > now).min()
     }
@@ -130,7 +133,9 @@ impl Port {
             };
             for ((endpoint, inward), queue) in &mut self.queues {
                 while queue.free_at <= self.now {
-                    let Some(next) = queue.pending.front() else { break };
+                    let Some(next) = queue.pending.front() else {
+                        break;
+                    };
                     if next.visit != visit {
                         break;
                     }
@@ -168,7 +173,11 @@ impl Port {
 }
 
 fn completed(status: UrbStatus, data: Vec<u8>, actual: u32) -> Completion {
-    Completion { status, data, actual }
+    Completion {
+        status,
+        data,
+        actual,
+    }
 }
 
 /// Tries one transfer; `None` is a NAK.

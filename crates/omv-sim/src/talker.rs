@@ -23,14 +23,18 @@ where
 {
     /// Starts the conversation.
     pub fn new(machine: M) -> Self {
-        Self { machine, ready: VecDeque::new(), wake: Duration::MAX, left: None }
+        Self {
+            machine,
+            ready: VecDeque::new(),
+            wake: Duration::MAX,
+            left: None,
+        }
     }
 
     /// The machine.
     pub fn machine(&self) -> &M {
         &self.machine
     }
-
 
     /// Hands it what the host sent.
     pub fn feed(&mut self, now: Duration, bytes: &[u8]) {

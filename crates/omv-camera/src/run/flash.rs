@@ -25,7 +25,11 @@ impl Runner<'_, '_> {
         loader.configure(facts, facts.fcb_option)?;
         let block = loader.read(start, facts.fcb_read)?;
         let tag = facts.fcb_tag;
-        match block.iter().zip(&tag).position(|(read, wrote)| read != wrote) {
+        match block
+            .iter()
+            .zip(&tag)
+            .position(|(read, wrote)| read != wrote)
+        {
             None if block.len() >= tag.len() => Ok(()),
             at => {
                 let at = at.unwrap_or(0);
@@ -123,7 +127,11 @@ impl Runner<'_, '_> {
             self.check_stop("verifying")?;
             let read = self.loader()?.read(chunk.start, chunk.end - chunk.start)?;
             let wrote = image.at(&chunk);
-            if let Some(at) = wrote.iter().zip(&read).position(|(wrote, read)| wrote != read) {
+            if let Some(at) = wrote
+                .iter()
+                .zip(&read)
+                .position(|(wrote, read)| wrote != read)
+            {
                 return Err(Error::VerifyFailed {
                     region: image.region.clone(),
                     address: chunk.start + at as u32,
@@ -146,7 +154,12 @@ impl Runner<'_, '_> {
             if let Some(at) = read.iter().position(|byte| *byte != 0xFF) {
                 let (address, read) = (chunk.start + at as u32, read[at]);
                 let region = region.to_owned();
-                return Err(Error::VerifyFailed { region, address, wrote: 0xFF, read });
+                return Err(Error::VerifyFailed {
+                    region,
+                    address,
+                    wrote: 0xFF,
+                    read,
+                });
             }
             self.moved((chunk.end - start).into(), size.into());
         }
@@ -173,7 +186,9 @@ impl Runner<'_, '_> {
         let size = sector.end - sector.start;
         let now = self.loader()?.read(sector.start, size)?;
         let page = (park.page - sector.start) as usize;
-        let free = now[page..page + record.len()].iter().all(|byte| *byte == 0xFF);
+        let free = now[page..page + record.len()]
+            .iter()
+            .all(|byte| *byte == 0xFF);
         let in_place = free && self.vectors_pass(&now);
         if !in_place {
             let mut parked = vec![0xFF; size as usize];
@@ -197,12 +212,21 @@ impl Runner<'_, '_> {
                 self.report(image).skipped_bytes -= lost;
             }
         }
-        Ok(if in_place { "without an erase".into() } else { "with an erase".into() })
+        Ok(if in_place {
+            "without an erase".into()
+        } else {
+            "with an erase".into()
+        })
     }
 
     /// Whether the resident bootloader would open its window for vectors like these.
     fn vectors_pass(&self, sector: &[u8]) -> bool {
-        let rule = self.plan.board.images.iter().find(|rule| rule.vectors.is_some());
+        let rule = self
+            .plan
+            .board
+            .images
+            .iter()
+            .find(|rule| rule.vectors.is_some());
         let span = rule.and_then(|rule| rule.reset);
         let word = sector.get(4..8).and_then(|word| word.try_into().ok());
         match (span, word.map(u32::from_le_bytes)) {
@@ -229,7 +253,10 @@ impl Runner<'_, '_> {
         self.loader()?.burn(word, mask)?;
         let value = self.loader()?.fuse(word)?;
         if value & mask != mask {
-            return Err(Error::Status { doing: "keep the boot fuse".into(), status: 1 });
+            return Err(Error::Status {
+                doing: "keep the boot fuse".into(),
+                status: 1,
+            });
         }
         self.boot_fuse = Some(true);
         Ok("burned, and read back".into())
@@ -258,11 +285,18 @@ impl Runner<'_, '_> {
 /// Spans cut to the bytes an image has.
 fn within(spans: &[Range<u32>], image: &Image) -> Vec<Range<u32>> {
     let cut = |span: &Range<u32>| span.start..span.end.min(image.end());
-    spans.iter().map(cut).filter(|span| span.start < span.end).collect()
+    spans
+        .iter()
+        .map(cut)
+        .filter(|span| span.start < span.end)
+        .collect()
 }
 
 fn length(spans: &[Range<u32>]) -> u64 {
-    spans.iter().map(|span| u64::from(span.end - span.start)).sum()
+    spans
+        .iter()
+        .map(|span| u64::from(span.end - span.start))
+        .sum()
 }
 
 /// Spans in pieces of at most a chunk, cut where chunks of the address space meet.
@@ -280,5 +314,9 @@ fn chunks(spans: &[Range<u32>]) -> Vec<Range<u32>> {
 }
 
 fn amount(bytes: u64) -> String {
-    if bytes == 0 { "nothing to do".to_owned() } else { format!("{bytes} bytes") }
+    if bytes == 0 {
+        "nothing to do".to_owned()
+    } else {
+        format!("{bytes} bytes")
+    }
 }

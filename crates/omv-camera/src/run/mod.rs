@@ -15,6 +15,7 @@ use omv_plan::{Plan, Step, sha256};
 use omv_wire::identify::Who;
 use serde::Serialize;
 
+use crate::look::version;
 use crate::wait::Stop;
 use crate::{Error, Event, Found, Loader};
 
@@ -58,8 +59,10 @@ pub struct Outcome {
     pub state: State,
     /// Who runs there now.
     pub who: Option<Who>,
-    /// Where it is now.
-    pub found: Option<FoundLabel>,
+    /// Its serial number, else its place.
+    pub label: String,
+    /// Its place.
+    pub place: String,
     /// What was done to each region.
     pub regions: Vec<RegionReport>,
     /// Whether the boot fuse is set, if it was read.
@@ -68,13 +71,11 @@ pub struct Outcome {
     pub took: Duration,
 }
 
-/// What identifies the camera in a result.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FoundLabel {
-    /// Serial number or place.
-    pub label: String,
-    /// Place.
-    pub place: String,
+impl Outcome {
+    /// The version of the firmware that runs now, if one was asked.
+    pub fn firmware(&self) -> Option<String> {
+        self.who.as_ref().map(version)
+    }
 }
 
 /// Runs a plan to its end, or to the first step that fails.
@@ -94,10 +95,17 @@ pub fn run(plan: &Plan, context: Context<'_>) -> Result<Outcome, Error> {
         match runner.one(step) {
             Ok(outcome) => {
                 let millis = (runner.now() - began).as_millis() as u64;
-                (runner.context.tell)(Event::Finished { step: index, millis, outcome });
+                (runner.context.tell)(Event::Finished {
+                    step: index,
+                    millis,
+                    outcome,
+                });
             }
             Err(error) => {
-                (runner.context.tell)(Event::Failed { step: index, code: error.code() });
+                (runner.context.tell)(Event::Failed {
+                    step: index,
+                    code: error.code(),
+                });
                 return Err(error);
             }
         }
@@ -144,19 +152,32 @@ impl<'p, 'c> Runner<'p, 'c> {
     fn one(&mut self, step: &Step) -> Result<Option<String>, Error> {
         match step {
             Step::Enter { expect, limit } => self.enter(*expect, *limit)?,
+            Step::Restart { limit } => self.restart(*limit)?,
             Step::Hands { ask, expect, limit } => self.hands(ask, expect, *limit)?,
             Step::Hold { expect } => self.hold(*expect)?,
             Step::Load { image } => self.load(*image)?,
-            Step::Jump { start, expect, limit } => self.jump(*start, *expect, *limit)?,
+            Step::Jump {
+                start,
+                expect,
+                limit,
+            } => self.jump(*start, *expect, *limit)?,
             Step::Configure => self.configure()?,
             Step::BootBlock { start, size } => self.boot_block(*start, *size)?,
-            Step::Save { region, start, size } => self.save(region, *start, *size)?,
+            Step::Save {
+                region,
+                start,
+                size,
+            } => self.save(region, *start, *size)?,
             Step::Compare { part } => return self.compare(part).map(Some),
             Step::Park { image, sector } => return self.park(*image, sector).map(Some),
             Step::Erase { part } => return self.erase(part).map(Some),
             Step::Write { part } => return self.write(part).map(Some),
             Step::Verify { part } => return self.verify(part).map(Some),
-            Step::Blank { region, start, size } => self.blank(region, *start, *size)?,
+            Step::Blank {
+                region,
+                start,
+                size,
+            } => self.blank(region, *start, *size)?,
             Step::ReadFuse { word, mask } => return self.read_fuse(*word, *mask).map(Some),
             Step::BurnFuse { word, mask } => return self.burn_fuse(*word, *mask).map(Some),
             Step::Leave { expect, limit } => return self.leave(*expect, *limit),
@@ -168,7 +189,11 @@ impl<'p, 'c> Runner<'p, 'c> {
     }
 
     fn moved(&mut self, done: u64, total: u64) {
-        (self.context.tell)(Event::Moved { step: self.step, done, total });
+        (self.context.tell)(Event::Moved {
+            step: self.step,
+            done,
+            total,
+        });
     }
 
     fn report(&mut self, image: usize) -> &mut RegionReport {
@@ -194,7 +219,10 @@ impl<'p, 'c> Runner<'p, 'c> {
             State::Sdp => "the camera waits in its ROM, nothing was written",
             _ => "the camera waits in its bootloader until it loses power",
         };
-        Err(Error::Stopped { doing: doing.to_owned(), state: state.to_owned() })
+        Err(Error::Stopped {
+            doing: doing.to_owned(),
+            state: state.to_owned(),
+        })
     }
 
     fn outcome(mut self, start: Duration) -> Outcome {
@@ -207,10 +235,8 @@ impl<'p, 'c> Runner<'p, 'c> {
         Outcome {
             state: self.state,
             who: self.context.who.clone(),
-            found: Some(FoundLabel {
-                label: found.label(),
-                place: found.seen.place.to_string(),
-            }),
+            label: found.label(),
+            place: found.seen.place.to_string(),
             regions: self.reports.into_values().collect(),
             boot_fuse_set: self.boot_fuse,
             took,

@@ -29,13 +29,22 @@ impl Runner<'_, '_> {
 
     /// Running firmware into the bootloader.
     pub(super) fn enter(&mut self, expect: State, limit: Duration) -> Result<(), Error> {
+        self.send_away(v2::Leave::Bootloader, expect, limit)
+    }
+
+    /// Running firmware through a restart.
+    pub(super) fn restart(&mut self, limit: Duration) -> Result<(), Error> {
+        self.send_away(v2::Leave::Reset, State::Run, limit)
+    }
+
+    fn send_away(&mut self, leave: v2::Leave, expect: State, limit: Duration) -> Result<(), Error> {
         let generation = match &self.context.who {
             Some(who) => who.generation,
             None => ask(&self.context.found)?.generation,
         };
         // Armed before the trigger is pulled: the bootloader leaves again after 1.5 s.
         let before = snapshot(&self.context.found.bus)?;
-        reset(&self.context.found, generation, v2::Leave::Bootloader)?;
+        reset(&self.context.found, generation, leave)?;
         let found = self.await_state(&[expect], limit, before, |_| {})?;
         self.arrived(found, expect);
         Ok(())
@@ -48,11 +57,16 @@ impl Runner<'_, '_> {
         expect: &[State],
         limit: Duration,
     ) -> Result<(), Error> {
-        (self.context.tell)(Event::Hands { step: self.step, ask: ask.to_owned() });
+        (self.context.tell)(Event::Hands {
+            step: self.step,
+            ask: ask.to_owned(),
+        });
         let bus = Arc::clone(&self.context.found.bus);
         let place = self.context.found.seen.place.clone();
         // What is there already counts: the person may have been faster.
-        let elsewhere = snapshot(&bus)?.into_iter().filter(|(other, _)| *other != place);
+        let elsewhere = snapshot(&bus)?
+            .into_iter()
+            .filter(|(other, _)| *other != place);
         let awaited = Awaited {
             board: self.plan.board,
             states: expect,
@@ -69,9 +83,10 @@ impl Runner<'_, '_> {
                 self.arrived(found, state);
                 Ok(())
             }
-            Waited::Other(_) | Waited::Nothing => {
-                Err(Error::NoHands { ask: ask.to_owned(), seconds: limit.as_secs() })
-            }
+            Waited::Other(_) | Waited::Nothing => Err(Error::NoHands {
+                ask: ask.to_owned(),
+                seconds: limit.as_secs(),
+            }),
         }
     }
 
@@ -81,7 +96,11 @@ impl Runner<'_, '_> {
         let (loader, state) = Loader::open(&self.context.found, facts)?;
         if state != expect {
             let instead = format!("it is `{state}`");
-            return Err(Error::NotThere { expected: expect, seconds: 0, instead });
+            return Err(Error::NotThere {
+                expected: expect,
+                seconds: 0,
+                instead,
+            });
         }
         self.loader = Some(loader);
         self.state = state;
@@ -97,14 +116,12 @@ impl Runner<'_, '_> {
     }
 
     /// Start the program in RAM and wait for it.
-    pub(super) fn jump(
-        &mut self,
-        start: u32,
-        expect: State,
-        limit: Duration,
-    ) -> Result<(), Error> {
+    pub(super) fn jump(&mut self, start: u32, expect: State, limit: Duration) -> Result<(), Error> {
         let before = snapshot(&self.context.found.bus)?;
-        self.rom(Request::JumpAddress { address: start }, "start the program in RAM")?;
+        self.rom(
+            Request::JumpAddress { address: start },
+            "start the program in RAM",
+        )?;
         let found = self.await_state(&[expect], limit, before, |_| {})?;
         self.arrived(found, expect);
         Ok(())
@@ -116,9 +133,13 @@ impl Runner<'_, '_> {
         let mut exchange = Exchange::new(Setup::new(Wire::HID), request);
         match drive(&mut exchange, &mut *link)? {
             Ok(answer) if answer.done => Ok(()),
-            Ok(_) => Err(Error::Rom { doing: doing.to_owned() }),
+            Ok(_) => Err(Error::Rom {
+                doing: doing.to_owned(),
+            }),
             Err(Failure::Locked { .. }) => Err(Error::Locked),
-            Err(Failure::Gone) => Err(Error::Gone { doing: format!("asked to {doing}") }),
+            Err(Failure::Gone) => Err(Error::Gone {
+                doing: format!("asked to {doing}"),
+            }),
             Err(failure) => Err(Error::Protocol {
                 doing: format!("asked to {doing}"),
                 what: failure.to_string(),
@@ -140,7 +161,11 @@ impl Runner<'_, '_> {
             }
         }
         // A camera that should stay in its ROM because of the wire may also have lost the wire.
-        let states = if expect == State::Sdp { vec![State::Sdp, State::Run] } else { vec![expect] };
+        let states = if expect == State::Sdp {
+            vec![State::Sdp, State::Run]
+        } else {
+            vec![expect]
+        };
         let mut bootloaders = 0;
         let found = self.await_state(&states, limit, before, |other| {
             bootloaders += u32::from(other.state() == State::Sbl);
@@ -167,7 +192,10 @@ impl Runner<'_, '_> {
     fn arrived(&mut self, found: Found, state: State) {
         self.loader = None;
         let place = found.seen.place.to_string();
-        (self.context.tell)(Event::State { place, state: Some(state) });
+        (self.context.tell)(Event::State {
+            place,
+            state: Some(state),
+        });
         self.context.found = found;
         self.state = state;
         self.context.who = None;
@@ -183,14 +211,22 @@ impl Runner<'_, '_> {
     ) -> Result<Found, Error> {
         let bus = Arc::clone(&self.context.found.bus);
         let place = self.context.found.seen.place.clone();
-        let awaited =
-            Awaited { board: self.plan.board, states, place: Some(&place), before };
+        let awaited = Awaited {
+            board: self.plan.board,
+            states,
+            place: Some(&place),
+            before,
+        };
         let instead = match wait_for(&bus, &awaited, limit, &self.context.stop, other)? {
             Waited::Here(found) => return Ok(found),
             Waited::Other(found) => format!("it is `{}` instead", found.state()),
             Waited::Nothing => "nothing is there".to_owned(),
         };
         let expected = states.first().copied().unwrap_or(State::Run);
-        Err(Error::NotThere { expected, seconds: limit.as_secs(), instead })
+        Err(Error::NotThere {
+            expected,
+            seconds: limit.as_secs(),
+            instead,
+        })
     }
 }

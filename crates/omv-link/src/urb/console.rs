@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use omv_wire::usb::{
-    Direction, InterfaceSetting, LineCoding, Setup, Transfer, Urb, request,
-};
+use omv_wire::usb::{Direction, InterfaceSetting, LineCoding, Setup, Transfer, Urb, request};
 
 use super::pipes::{Inward, Outward};
 use super::{Carrier, control, control_out, endpoint};
@@ -33,21 +31,36 @@ impl ConsoleLink {
         data: &InterfaceSetting,
         baud: u32,
     ) -> Result<Self, LinkError> {
-        let missing = || LinkError::NoFunction { function: Function::Console { baud } };
-        let (source, packet) =
-            endpoint(data, Transfer::Bulk, Direction::In).ok_or_else(missing)?;
+        let missing = || LinkError::NoFunction {
+            function: Function::Console { baud },
+        };
+        let (source, packet) = endpoint(data, Transfer::Bulk, Direction::In).ok_or_else(missing)?;
         let (out, _) = endpoint(data, Transfer::Bulk, Direction::Out).ok_or_else(missing)?;
-        let coding = LineCoding { rate: baud, stop_bits: 0, parity: 0, data_bits: 8 };
+        let coding = LineCoding {
+            rate: baud,
+            stop_bits: 0,
+            parity: 0,
+            data_bits: 8,
+        };
         let coding = coding.encode().to_vec();
         let length = coding.len() as u16;
         let setup = Setup::class_out(request::SET_LINE_CODING, 0, control_interface, length);
         control_out(&*carrier, setup, coding)?;
-        control(&*carrier, Setup::set_control_line_state(control_interface, true, true))?;
+        control(
+            &*carrier,
+            Setup::set_control_line_state(control_interface, true, true),
+        )?;
         // Two packets at a time, as Linux's driver asks.
         let mut inward = Inward::new(Arc::clone(&carrier), source, 2 * packet);
         inward.post()?;
         let outward = Outward::new(Arc::clone(&carrier));
-        Ok(Self { carrier, control: control_interface, out, inward, outward })
+        Ok(Self {
+            carrier,
+            control: control_interface,
+            out,
+            inward,
+            outward,
+        })
     }
 }
 

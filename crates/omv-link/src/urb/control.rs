@@ -17,7 +17,10 @@ pub struct ControlLink {
 impl ControlLink {
     /// A link with no request under way.
     pub fn new(carrier: Arc<dyn Carrier>) -> Self {
-        Self { carrier, flying: None }
+        Self {
+            carrier,
+            flying: None,
+        }
     }
 }
 
@@ -38,7 +41,9 @@ impl Link for ControlLink {
 
     fn wait(&mut self, until: Duration) -> Result<Option<Heard>, LinkError> {
         let tickets: Vec<Ticket> = self.flying.into_iter().collect();
-        let Some((_, completion)) = self.carrier.reap(&tickets, until)? else { return Ok(None) };
+        let Some((_, completion)) = self.carrier.reap(&tickets, until)? else {
+            return Ok(None);
+        };
         self.flying = None;
         Ok(Some(match completion.status {
             UrbStatus::Ok => Heard::Bytes(completion.data),

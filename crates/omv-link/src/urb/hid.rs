@@ -38,7 +38,9 @@ impl HidLink {
         let setup = Setup::get_interface_descriptor(kind::REPORT, number, length);
         let reports = ReportDescriptor::decode(&control(&*carrier, setup)?).map_err(invalid)?;
         let longest = reports.longest(ReportKind::Input) as u32;
-        let missing = LinkError::NoFunction { function: Function::Hid };
+        let missing = LinkError::NoFunction {
+            function: Function::Hid,
+        };
         let (source, packet) =
             endpoint(interface, Transfer::Interrupt, Direction::In).ok_or(missing)?;
         let out = endpoint(interface, Transfer::Interrupt, Direction::Out);

@@ -81,7 +81,10 @@ impl UrbDevice {
         let bytes = get(kind::CONFIGURATION, total.min(LONGEST_CONFIGURATION))?;
         let configuration = Configuration::decode(&bytes).map_err(invalid)?;
         control(&*carrier, Setup::set_configuration(configuration.value))?;
-        Ok(Self { carrier, configuration })
+        Ok(Self {
+            carrier,
+            configuration,
+        })
     }
 }
 
@@ -89,7 +92,12 @@ impl Device for UrbDevice {
     fn link(&mut self, function: Function) -> Result<Box<dyn Link>, LinkError> {
         let missing = LinkError::NoFunction { function };
         let carrier = Arc::clone(&self.carrier);
-        let of_class = |class| self.configuration.interfaces.iter().find(|i| i.class == class);
+        let of_class = |class| {
+            self.configuration
+                .interfaces
+                .iter()
+                .find(|i| i.class == class)
+        };
         Ok(match function {
             Function::Control => Box::new(control::ControlLink::new(carrier)),
             Function::Hid => {
@@ -100,7 +108,12 @@ impl Device for UrbDevice {
                 let control = of_class(console::CONTROL_CLASS).ok_or(missing)?;
                 let data = of_class(console::DATA_CLASS);
                 let data = data.ok_or(LinkError::NoFunction { function })?;
-                Box::new(console::ConsoleLink::open(carrier, control.number, data, baud)?)
+                Box::new(console::ConsoleLink::open(
+                    carrier,
+                    control.number,
+                    data,
+                    baud,
+                )?)
             }
         })
     }

@@ -24,7 +24,12 @@ const DEPTH: usize = 4;
 impl Inward {
     /// A pipe that asks for `length` bytes at a time. Nothing is posted yet.
     pub fn new(carrier: Arc<dyn Carrier>, endpoint: u8, length: u32) -> Self {
-        Self { carrier, endpoint, length, posted: VecDeque::new() }
+        Self {
+            carrier,
+            endpoint,
+            length,
+            posted: VecDeque::new(),
+        }
     }
 
     /// Posts what is missing. Done before anything is sent that might be answered.
@@ -49,7 +54,9 @@ impl Inward {
                 Err(LinkError::Gone) => return Ok(Some(Heard::Gone)),
                 other => other?,
             };
-            let Some((_, completion)) = ended else { return Ok(None) };
+            let Some((_, completion)) = ended else {
+                return Ok(None);
+            };
             self.posted.pop_front();
             match completion.status {
                 UrbStatus::Ok if completion.data.is_empty() => {}
@@ -79,7 +86,10 @@ pub struct Outward {
 impl Outward {
     /// A pipe with nothing under way.
     pub fn new(carrier: Arc<dyn Carrier>) -> Self {
-        Self { carrier, flying: VecDeque::new() }
+        Self {
+            carrier,
+            flying: VecDeque::new(),
+        }
     }
 
     /// Starts one more transfer, after waiting for room.

@@ -65,7 +65,11 @@ pub fn resident(parts: &Parts) -> Resident {
             loader.bytes as usize == SBL_SIZE
                 && crate::sha256(&nor.read(SBL, SBL_SIZE)) == loader.sha256
         });
-        if known { Resident::Works } else { Resident::Damaged }
+        if known {
+            Resident::Works
+        } else {
+            Resident::Damaged
+        }
     };
     match sealed {
         Seal::Whole => Resident::Works,
@@ -80,8 +84,14 @@ pub fn resident(parts: &Parts) -> Resident {
 /// Source: the shipped bootloader, executed from its reset handler to the jump.
 pub fn vectors(parts: &Parts) -> Vectors {
     let reset = parts.nor.word(FIRMWARE + VECTORS + 4);
-    let memory = [(0, 0x2_0000), (0x2000_0000, 0x2_0000), (0x2020_0000, 0x4_0000)];
-    let in_ram = memory.iter().any(|(base, size)| (*base..base + size).contains(&reset));
+    let memory = [
+        (0, 0x2_0000),
+        (0x2000_0000, 0x2_0000),
+        (0x2020_0000, 0x4_0000),
+    ];
+    let in_ram = memory
+        .iter()
+        .any(|(base, size)| (*base..base + size).contains(&reset));
     let in_flash = (FLASH..FLASH + FLASH_SIZE).contains(&reset);
     if reset == 0 || reset == SBL_ENTRY || !(in_ram || in_flash) {
         return Vectors::Fail;
@@ -109,18 +119,28 @@ pub fn firmware(parts: &Parts) -> Option<Firmware> {
     if vectors(parts) == Vectors::Fail {
         return None;
     }
-    let sealed = seal::check(FIRMWARE_SEAL, FIRMWARE_SIZE, |at, n| nor.read(FIRMWARE + at, n));
+    let sealed = seal::check(FIRMWARE_SEAL, FIRMWARE_SIZE, |at, n| {
+        nor.read(FIRMWARE + at, n)
+    });
     let bytes = match sealed {
         Seal::Broken => return None,
         Seal::Whole => nor.read(FIRMWARE + FIRMWARE_SEAL, 0x1000),
         Seal::Absent => nor.read(FIRMWARE, FIRMWARE_SIZE),
     };
     let board = board();
-    let arch = board.arch.iter().find(|arch| contains(&bytes, arch.text.as_bytes()))?;
+    let arch = board
+        .arch
+        .iter()
+        .find(|arch| contains(&bytes, arch.text.as_bytes()))?;
     let version = version(&bytes)?;
     let usb = board.identity(omv_boards::State::Run, Some(version))?.usb;
     let kind = arch.kinds.first().cloned().unwrap_or_default();
-    Some(Firmware { version, arch: arch.text.clone(), kind, usb })
+    Some(Firmware {
+        version,
+        arch: arch.text.clone(),
+        kind,
+        usb,
+    })
 }
 
 /// The board this camera is.
@@ -134,7 +154,10 @@ pub fn board() -> &'static Board {
 
 fn version(bytes: &[u8]) -> Option<Version> {
     const LEAD: &[u8] = b"OpenMV v";
-    let starts = bytes.windows(LEAD.len()).enumerate().filter(|(_, window)| *window == LEAD);
+    let starts = bytes
+        .windows(LEAD.len())
+        .enumerate()
+        .filter(|(_, window)| *window == LEAD);
     starts.map(|(at, _)| at + LEAD.len()).find_map(|at| {
         let text: String = bytes[at..]
             .iter()

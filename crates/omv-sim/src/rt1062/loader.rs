@@ -31,7 +31,11 @@ impl LoaderFace {
     /// A loader that just started.
     pub fn new(memory: Memory) -> Self {
         let talk = Talker::new(mboot::Camera::new(Wire::Hid, memory));
-        Self { talk, configured: false, held_since: None }
+        Self {
+            talk,
+            configured: false,
+            held_since: None,
+        }
     }
 
     /// The memory it works on.
@@ -74,7 +78,11 @@ impl Face for LoaderFace {
 
     fn configuration(&self) -> Vec<u8> {
         let report_length = REPORT_DESCRIPTOR.len() as u16;
-        let hid = HidDescriptor { version: 0x0100, country: 0, report_length };
+        let hid = HidDescriptor {
+            version: 0x0100,
+            country: 0,
+            report_length,
+        };
         let built = ConfigurationBuilder::new(1)
             .self_powered()
             .max_power(50)
@@ -134,7 +142,11 @@ impl Face for LoaderFace {
     }
 
     fn transfer_time(&self, endpoint: u8, _bytes: usize) -> Duration {
-        if endpoint == 0 { Duration::from_micros(125) } else { INTERVAL }
+        if endpoint == 0 {
+            Duration::from_micros(125)
+        } else {
+            INTERVAL
+        }
     }
 
     fn next(&self, now: Duration) -> Option<Duration> {
@@ -156,8 +168,8 @@ const REPORT_DESCRIPTOR: [u8; 76] = {
     while id <= 4 {
         let main = if id <= 2 { 0x91 } else { 0x81 };
         let item = [
-            0x85, id, 0x19, 0x01, 0x29, 0x01, 0x15, 0x00, 0x26, 0xFF, 0x00, 0x75, 0x28, 0x95,
-            0xCB, main, 0x02,
+            0x85, id, 0x19, 0x01, 0x29, 0x01, 0x15, 0x00, 0x26, 0xFF, 0x00, 0x75, 0x28, 0x95, 0xCB,
+            main, 0x02,
         ];
         let mut i = 0;
         while i < item.len() {
@@ -185,15 +197,21 @@ mod tests {
         let chip = Chip::new([0; 2], NorSpeed::default());
         let face = LoaderFace::new(Memory::new(chip, Loader::Sbl));
         let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02X}")).collect::<String>();
-        assert_eq!(hex(&face.device().encode()), "1201000200000040A215730002000102\
-                                                  0001");
+        assert_eq!(
+            hex(&face.device().encode()),
+            "1201000200000040A215730002000102\
+                                                  0001"
+        );
         assert_eq!(
             hex(&face.configuration()),
             "0902290001010 0C032090400000203000003092100010001224C000705810 3F803030705 0203F80303"
                 .replace(' ', "")
         );
         assert_eq!(hid::HEADER + hid::PACKET, REPORT);
-        assert_eq!(hex(&REPORT_DESCRIPTOR[7..24]), "850119012901150026FF00752895CB9102");
+        assert_eq!(
+            hex(&REPORT_DESCRIPTOR[7..24]),
+            "850119012901150026FF00752895CB9102"
+        );
         assert_eq!(REPORT_DESCRIPTOR[75], 0xC0);
     }
 }

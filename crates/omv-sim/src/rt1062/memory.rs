@@ -21,8 +21,11 @@ pub enum Loader {
 }
 
 /// First address and size of each RAM: ITCM, DTCM, OCRAM.
-const RAMS: [(u32, u32); 3] =
-    [(0, 0x2_0000), (0x2000_0000, 0x2_0000), (0x2020_0000, 0x4_0000)];
+const RAMS: [(u32, u32); 3] = [
+    (0, 0x2_0000),
+    (0x2000_0000, 0x2_0000),
+    (0x2020_0000, 0x4_0000),
+];
 /// Where an image without a second stage of its own would be started.
 const OWN_ENTRY: u32 = 0x2000_2401;
 /// Memory id of the FlexSPI NOR.
@@ -55,7 +58,15 @@ impl Memory {
         let rams = RAMS.map(|(_, size)| vec![0; size as usize]);
         let configured = loader == Loader::Sbl;
         let (page, busy) = (Vec::new(), Duration::ZERO);
-        Self { chip, loader, configured, rams, page, page_start: 0, busy }
+        Self {
+            chip,
+            loader,
+            configured,
+            rams,
+            page,
+            page_start: 0,
+            busy,
+        }
     }
 
     /// Which loader this is.
@@ -82,7 +93,11 @@ impl Memory {
 
     /// Whether a range lies in the flash, as far as the loader knows it.
     fn in_flash(&self, start: u32, size: u32) -> bool {
-        let end = if self.configured { u64::from(FLASH + FLASH_SIZE) } else { WINDOW_END };
+        let end = if self.configured {
+            u64::from(FLASH + FLASH_SIZE)
+        } else {
+            WINDOW_END
+        };
         start >= FLASH && u64::from(start) + u64::from(size) <= end
     }
 
@@ -90,7 +105,9 @@ impl Memory {
         if self.ram(start, size).is_some() {
             Ok(())
         } else if self.in_flash(start, size) {
-            self.configured.then_some(()).ok_or(status::MEMORY_NOT_CONFIGURED)
+            self.configured
+                .then_some(())
+                .ok_or(status::MEMORY_NOT_CONFIGURED)
         } else {
             Err(status::MEMORY_RANGE_INVALID)
         }
@@ -101,7 +118,10 @@ impl Memory {
         let now = self.chip.lock().now;
         let from = self.busy.max(now);
         self.busy = end.max(from);
-        Outcome { status: status::SUCCESS, takes: self.busy - from }
+        Outcome {
+            status: status::SUCCESS,
+            takes: self.busy - from,
+        }
     }
 
     /// Programs the page that was collected; the rest of it is FF.
@@ -163,9 +183,14 @@ impl Memory {
 
     fn attributes(&self, memory: u32) -> Result<Vec<u32>, u32> {
         match (memory, self.loader) {
-            (NOR_ID, _) if self.configured => {
-                Ok(vec![0x1F, FLASH, FLASH_SIZE / 1024, PAGE as u32, SECTOR as u32, 0x1_0000])
-            }
+            (NOR_ID, _) if self.configured => Ok(vec![
+                0x1F,
+                FLASH,
+                FLASH_SIZE / 1024,
+                PAGE as u32,
+                SECTOR as u32,
+                0x1_0000,
+            ]),
             (NOR_ID, _) => Err(status::MEMORY_NOT_CONFIGURED),
             (8 | 0x100 | 0x101 | 0x110 | 0x120 | 0x121, Loader::Flashloader) => {
                 Err(status::MEMORY_NOT_CONFIGURED)
@@ -300,7 +325,11 @@ impl Target for Memory {
         if let Some((ram, at)) = self.ram(start, size) {
             return Ok(self.rams[ram][at..at + size as usize].to_vec());
         }
-        Ok(self.chip.lock().nor.read((start - FLASH) as usize, size as usize))
+        Ok(self
+            .chip
+            .lock()
+            .nor
+            .read((start - FLASH) as usize, size as usize))
     }
 
     fn fill(&mut self, start: u32, size: u32, pattern: u32) -> Outcome {
@@ -313,7 +342,10 @@ impl Target for Memory {
         let mut outcome = self.write(start, &bytes);
         if outcome.status == status::SUCCESS {
             let end = self.end_write();
-            outcome = Outcome { status: end.status, takes: outcome.takes + end.takes };
+            outcome = Outcome {
+                status: end.status,
+                takes: outcome.takes + end.takes,
+            };
         }
         outcome
     }
@@ -353,7 +385,10 @@ impl Target for Memory {
         match (parts.fuses.get_mut(index as usize), words.first()) {
             (Some(fuse), Some(bits)) if count == 4 => {
                 *fuse |= bits;
-                Outcome { status: status::SUCCESS, takes: FUSE_TIME }
+                Outcome {
+                    status: status::SUCCESS,
+                    takes: FUSE_TIME,
+                }
             }
             _ => Outcome::now(status::INVALID_ARGUMENT),
         }
@@ -377,4 +412,3 @@ impl Target for Memory {
 pub fn is_ivt(word: u32) -> bool {
     word & !0x0300_0000 == IVT_WORD
 }
-

@@ -31,15 +31,23 @@ use std::time::Duration;
 use omv_boards::State;
 use omv_wire::mboot;
 
+use crate::Face;
 use crate::camera::{Camera, Hand, Status};
 use crate::nor::{Speed, Torn};
-use crate::Face;
 use chip::{BOOT_FUSE, Chip, Parts};
 use firmware::{Firmware, Resident, Vectors};
 use loader::LoaderFace;
 use memory::{Loader, Memory};
 use rom::RomFace;
 use run::RunFace;
+
+/// The flashloader on its other wire: a serial line, over the memory of this chip.
+pub fn uart_loader(chip: &Chip) -> mboot::Camera<impl mboot::Target + Send + use<>> {
+    mboot::Camera::new(
+        mboot::Wire::Uart,
+        Memory::new(chip.clone(), Loader::Flashloader),
+    )
+}
 
 /// How long things take that are not the flash's doing. From the moment power comes or a reset
 /// is asked for; values are those of the fact's class, not measured on a camera.
@@ -90,12 +98,21 @@ pub struct Quirks {
 impl Quirks {
     /// Their names, for the command line, with a line each.
     pub const NAMES: [(&'static str, &'static str); 6] = [
-        ("silent-rom", "a ROM that finds nothing to boot stays off the bus"),
-        ("rom-out-endpoint", "the ROM takes reports on an interrupt endpoint"),
+        (
+            "silent-rom",
+            "a ROM that finds nothing to boot stays off the bus",
+        ),
+        (
+            "rom-out-endpoint",
+            "the ROM takes reports on an interrupt endpoint",
+        ),
         ("blank-part", "the ROM answers error-status with a failure"),
         ("locked", "the chip is closed and takes no unsigned program"),
         ("clear-boot-fuse", "the boot fuse was never burned"),
-        ("torn", "a power cut leaves cells half erased or half programmed"),
+        (
+            "torn",
+            "a power cut leaves cells half erased or half programmed",
+        ),
     ];
 
     /// Switches one on by its name; false for a name there is not.
@@ -120,9 +137,15 @@ enum Life {
     /// Nothing that would ever end by itself.
     Dead(&'static str),
     /// Off the bus until a moment, then something else.
-    Starting { until: Duration, next: Next },
+    Starting {
+        until: Duration,
+        next: Next,
+    },
     Rom(Box<RomFace>),
-    Loader { face: Box<LoaderFace>, window: Option<Duration> },
+    Loader {
+        face: Box<LoaderFace>,
+        window: Option<Duration>,
+    },
     Run(Box<RunFace>),
 }
 
@@ -174,7 +197,13 @@ impl Rt1062 {
             }
         }
         let parts = chip.lock().clone();
-        Self::from_remains(Remains { parts, jumper: false }, quirks)
+        Self::from_remains(
+            Remains {
+                parts,
+                jumper: false,
+            },
+            quirks,
+        )
     }
 
     /// The same with another unique id, so that two cameras can be told apart.
@@ -189,7 +218,11 @@ impl Rt1062 {
         let mut parts = remains.parts;
         parts.now = Duration::ZERO;
         parts.lost_power = false;
-        parts.nor.set_torn(if quirks.torn { Torn::Always } else { Torn::Never });
+        parts.nor.set_torn(if quirks.torn {
+            Torn::Always
+        } else {
+            Torn::Never
+        });
         let mut camera = Self {
             chip: Chip::of(parts),
             now: Duration::ZERO,
@@ -211,7 +244,10 @@ impl Rt1062 {
     pub fn remains(&self) -> Remains {
         let mut parts = self.chip.lock().clone();
         parts.nor.cut(self.now);
-        Remains { parts, jumper: self.jumper }
+        Remains {
+            parts,
+            jumper: self.jumper,
+        }
     }
 
     /// Flash and fuses, for whoever keeps them in a file or checks them in a test.
@@ -227,7 +263,10 @@ impl Rt1062 {
     /// The next start, from the beginning.
     fn reset(&mut self) {
         let until = self.now + self.times.rom;
-        self.life = Life::Starting { until, next: Next::Reset };
+        self.life = Life::Starting {
+            until,
+            next: Next::Reset,
+        };
     }
 
     /// What the ROM does once it has looked around.
@@ -275,7 +314,10 @@ impl Rt1062 {
     }
 
     fn become_later(&mut self, after: Duration, next: Next) {
-        self.life = Life::Starting { until: self.now + after, next };
+        self.life = Life::Starting {
+            until: self.now + after,
+            next,
+        };
     }
 
     fn become_now(&mut self, next: Next) {
@@ -349,6 +391,10 @@ impl Rt1062 {
 }
 
 impl Camera for Rt1062 {
+    fn as_any(&mut self) -> &mut dyn std::any::Any {
+        self
+    }
+
     fn face(&mut self) -> Option<&mut dyn Face> {
         match &mut self.life {
             Life::Rom(face) => Some(&mut **face),
@@ -386,7 +432,11 @@ impl Camera for Rt1062 {
             Life::Loader { window, .. } => *window,
             _ => None,
         };
-        [own, self.cut_at].into_iter().flatten().filter(|at| *at > now).min()
+        [own, self.cut_at]
+            .into_iter()
+            .flatten()
+            .filter(|at| *at > now)
+            .min()
     }
 
     fn hand(&mut self, now: Duration, hand: Hand) {
@@ -420,12 +470,17 @@ impl Camera for Rt1062 {
                     Loader::Sbl => State::Sbl,
                     Loader::Flashloader => State::Flashloader,
                 };
-                let waits = if window.is_some() { "for a short while" } else { "for commands" };
+                let waits = if window.is_some() {
+                    "for a short while"
+                } else {
+                    "for commands"
+                };
                 (state, format!("a bootloader waits {waits}"))
             }
-            Life::Run(face) => {
-                (State::Run, format!("firmware {} runs", face.firmware().version))
-            }
+            Life::Run(face) => (
+                State::Run,
+                format!("firmware {} runs", face.firmware().version),
+            ),
         };
         Status {
             state,

@@ -42,12 +42,21 @@ impl RomFace {
     pub fn new(quirks: Quirks) -> Self {
         let options = sdp::Options {
             locked: quirks.locked,
-            error_status: if quirks.blank_part { HAB_FAILURE } else { HAB_SUCCESS },
+            error_status: if quirks.blank_part {
+                HAB_FAILURE
+            } else {
+                HAB_SUCCESS
+            },
             ..sdp::Options::default()
         };
-        let ram = Ram { banks: RAMS.map(|(_, size)| vec![0; size]) };
+        let ram = Ram {
+            banks: RAMS.map(|(_, size)| vec![0; size]),
+        };
         let talk = Talker::new(sdp::Camera::new(options, ram));
-        Self { talk, out_endpoint: quirks.rom_out_endpoint }
+        Self {
+            talk,
+            out_endpoint: quirks.rom_out_endpoint,
+        }
     }
 
     /// Whether it jumps, and whether what it jumps to works.
@@ -80,14 +89,16 @@ impl Ram {
         };
         let size = known.bytes as usize;
         let read = |at: usize, n: usize| {
-            self.slice(address + at as u32, n).map(<[u8]>::to_vec).unwrap_or_default()
+            self.slice(address + at as u32, n)
+                .map(<[u8]>::to_vec)
+                .unwrap_or_default()
         };
         match seal::check(LOADER_SEAL, size, read) {
             Seal::Whole => true,
             Seal::Broken => false,
-            Seal::Absent => {
-                self.slice(address, size).is_some_and(|b| crate::sha256(b) == known.sha256)
-            }
+            Seal::Absent => self
+                .slice(address, size)
+                .is_some_and(|b| crate::sha256(b) == known.sha256),
         }
     }
 }
@@ -96,13 +107,17 @@ impl sdp::Target for Ram {
     fn write(&mut self, address: u32, bytes: &[u8]) -> Result<(), u32> {
         let (bank, at) = place(address).ok_or(BAD_ADDRESS)?;
         let end = at.checked_add(bytes.len()).ok_or(BAD_ADDRESS)?;
-        self.banks[bank].get_mut(at..end).ok_or(BAD_ADDRESS)?.copy_from_slice(bytes);
+        self.banks[bank]
+            .get_mut(at..end)
+            .ok_or(BAD_ADDRESS)?
+            .copy_from_slice(bytes);
         Ok(())
     }
 
     fn read(&mut self, address: u32, _format: u8, size: u32) -> Vec<u8> {
         let size = size as usize;
-        self.slice(address, size).map_or_else(|| vec![0; size], <[u8]>::to_vec)
+        self.slice(address, size)
+            .map_or_else(|| vec![0; size], <[u8]>::to_vec)
     }
 
     fn write_register(&mut self, _address: u32, _format: u8, _value: u32) -> Result<(), u32> {
@@ -121,9 +136,9 @@ impl sdp::Target for Ram {
 }
 
 fn place(address: u32) -> Option<(usize, usize)> {
-    let bank = RAMS.iter().position(|(base, size)| {
-        address >= *base && ((address - base) as usize) < *size
-    })?;
+    let bank = RAMS
+        .iter()
+        .position(|(base, size)| address >= *base && ((address - base) as usize) < *size)?;
     Some((bank, (address - RAMS[bank].0) as usize))
 }
 
@@ -151,7 +166,11 @@ impl Face for RomFace {
 
     fn configuration(&self) -> Vec<u8> {
         let report_length = REPORT_DESCRIPTOR.len() as u16;
-        let hid = HidDescriptor { version: 0x0110, country: 0, report_length };
+        let hid = HidDescriptor {
+            version: 0x0110,
+            country: 0,
+            report_length,
+        };
         let mut builder = ConfigurationBuilder::new(1)
             .self_powered()
             .interface(0, 0, [3, 0, 0], 0)
@@ -218,9 +237,13 @@ impl Face for RomFace {
 /// Source: U-Boot `drivers/usb/gadget/f_sdp.c`.
 const REPORT_DESCRIPTOR: [u8; 76] = [
     0x06, 0x00, 0xFF, 0x09, 0x01, 0xA1, 0x01, //
-    0x85, 1, 0x19, 0x01, 0x29, 0x01, 0x15, 0x00, 0x26, 0xFF, 0x00, 0x75, 8, 0x95, 16, 0x91, 2, //
-    0x85, 2, 0x19, 0x01, 0x29, 0x01, 0x15, 0x00, 0x26, 0xFF, 0x00, 0x75, 128, 0x95, 64, 0x91, 2, //
-    0x85, 3, 0x19, 0x01, 0x29, 0x01, 0x15, 0x00, 0x26, 0xFF, 0x00, 0x75, 8, 0x95, 4, 0x81, 2, //
-    0x85, 4, 0x19, 0x01, 0x29, 0x01, 0x15, 0x00, 0x26, 0xFF, 0x00, 0x75, 8, 0x95, 64, 0x81, 2, //
+    0x85, 1, 0x19, 0x01, 0x29, 0x01, 0x15, 0x00, 0x26, 0xFF, 0x00, 0x75, 8, 0x95, 16, 0x91,
+    2, //
+    0x85, 2, 0x19, 0x01, 0x29, 0x01, 0x15, 0x00, 0x26, 0xFF, 0x00, 0x75, 128, 0x95, 64, 0x91,
+    2, //
+    0x85, 3, 0x19, 0x01, 0x29, 0x01, 0x15, 0x00, 0x26, 0xFF, 0x00, 0x75, 8, 0x95, 4, 0x81,
+    2, //
+    0x85, 4, 0x19, 0x01, 0x29, 0x01, 0x15, 0x00, 0x26, 0xFF, 0x00, 0x75, 8, 0x95, 64, 0x81,
+    2, //
     0xC0,
 ];

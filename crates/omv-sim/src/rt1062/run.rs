@@ -53,7 +53,11 @@ impl RunFace {
     /// Firmware that just came up on a chip with this unique id.
     pub fn new(firmware: Firmware, uid: [u32; 2]) -> Self {
         let long_uid = [0, uid[1], uid[0]];
-        let Version { major, minor, patch } = firmware.version;
+        let Version {
+            major,
+            minor,
+            patch,
+        } = firmware.version;
         let version = [major as u8, minor as u8, patch as u8];
         let talk = if firmware.version.major >= 5 {
             Talk::V2(Box::new(v2_camera(&firmware, version, long_uid)))
@@ -64,7 +68,12 @@ impl RunFace {
             serial: serial(uid),
             firmware,
             talk,
-            coding: LineCoding { rate: 115_200, stop_bits: 0, parity: 0, data_bits: 8 },
+            coding: LineCoding {
+                rate: 115_200,
+                stop_bits: 0,
+                parity: 0,
+                data_bits: 8,
+            },
             dtr: false,
             ready: VecDeque::new(),
             wake: Duration::MAX,
@@ -120,11 +129,19 @@ pub fn serial(uid: [u32; 2]) -> String {
     bytes[..4].copy_from_slice(&uid[0].to_le_bytes());
     bytes[4..8].copy_from_slice(&uid[1].to_le_bytes());
     let formula = board().serials.get(&State::Run).copied();
-    formula.unwrap_or(SerialFormula::MemoryOrder16).render(&bytes).unwrap_or_default()
+    formula
+        .unwrap_or(SerialFormula::MemoryOrder16)
+        .render(&bytes)
+        .unwrap_or_default()
 }
 
 fn v1_camera(firmware: &Firmware, version: [u8; 3], uid: [u32; 3]) -> v1::camera::Camera {
-    let stack = if firmware.version < (Version { major: 4, minor: 8, patch: 0 }) {
+    let stack = if firmware.version
+        < (Version {
+            major: 4,
+            minor: 8,
+            patch: 0,
+        }) {
         v1::camera::Stack::StreamFatal
     } else {
         v1::camera::Stack::StreamForgiving
@@ -134,16 +151,17 @@ fn v1_camera(firmware: &Firmware, version: [u8; 3], uid: [u32; 3]) -> v1::camera
         kind: Some(firmware.kind.clone()),
         uid: Some(uid),
     };
-    let personality =
-        v1::camera::Personality { stack, firmware: version, arch, sensor: None, running: false };
+    let personality = v1::camera::Personality {
+        stack,
+        firmware: version,
+        arch,
+        sensor: None,
+        running: false,
+    };
     v1::camera::Camera::new(personality)
 }
 
-fn v2_camera(
-    firmware: &Firmware,
-    version: [u8; 3],
-    uid: [u32; 3],
-) -> v2::camera::Camera<Idle> {
+fn v2_camera(firmware: &Firmware, version: [u8; 3], uid: [u32; 3]) -> v2::camera::Camera<Idle> {
     let facts = board().v2;
     let info = SysInfo {
         cpu_id: CPU_ID,
@@ -190,10 +208,21 @@ impl Face for RunFace {
     }
 
     fn configuration(&self) -> Vec<u8> {
-        let functional =
-            CdcFunctional { version: 0x0120, control: 0, data: 1, call_management: 0, capabilities: 2 };
-        let association =
-            Association { first: 0, count: 2, class: 2, subclass: 2, protocol: 0, string: 0 };
+        let functional = CdcFunctional {
+            version: 0x0120,
+            control: 0,
+            data: 1,
+            call_management: 0,
+            capabilities: 2,
+        };
+        let association = Association {
+            first: 0,
+            count: 2,
+            class: 2,
+            subclass: 2,
+            protocol: 0,
+            string: 0,
+        };
         let built = ConfigurationBuilder::new(1)
             .max_power(250)
             .association(association)

@@ -39,7 +39,9 @@ pub fn firmware(version: &str, size: usize) -> Vec<u8> {
     image[..VECTORS + 0x1000].fill(0xFF);
     image[..512].copy_from_slice(&flash_configuration());
     ivt(&mut image[0x1000..0x1020], 0x6004_1000, 0x6004_2000);
-    let vectors = [0x2002_0000_u32, 0x6004_3101, 0x6004_3121, 0x6004_3141];
+    // Real releases differ in their vectors too.
+    let reset = 0x6004_3101 + 0x20 * u32::from(image[0x3100] & 0x3F);
+    let vectors = [0x2002_0000_u32, reset, 0x6004_3021, 0x6004_3041];
     for (slot, vector) in vectors.iter().enumerate() {
         image[VECTORS + 4 * slot..][..4].copy_from_slice(&vector.to_le_bytes());
     }
@@ -104,9 +106,9 @@ fn ivt(bytes: &mut [u8], own: u32, entry: u32) {
 
 /// Bytes that look like code to a flash chip and differ from version to version.
 fn filler(size: usize, seed: &str) -> Vec<u8> {
-    let start = seed
-        .bytes()
-        .fold(0x811C_9DC5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let start = seed.bytes().fold(0x811C_9DC5_u32, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    });
     let mut state = start | 1;
     (0..size)
         .map(|_| {

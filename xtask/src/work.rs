@@ -14,7 +14,7 @@ pub enum Matrix {
     Long,
 }
 
-/// Formatting, clippy, rustdoc and the rules of the house. All four are asked before any is
+/// Formatting, clippy, rustdoc and the rules of the house. All are asked before any is
 /// believed.
 ///
 /// # Errors
@@ -22,14 +22,17 @@ pub enum Matrix {
 pub fn check(shop: &Shop) -> Result<()> {
     let clippy = [
         "clippy",
+        "--keep-going",
         "--workspace",
         "--all-targets",
         "--",
         "-D",
         "warnings",
     ];
+    let fuzz = ["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"];
     let outcomes = [
         shop.cargo(["fmt", "--all", "--check"]).stream(),
+        shop.cargo(fuzz).stream(),
         tidy::tidy(shop),
         shop.cargo(clippy).stream(),
         docs(shop),

@@ -1,4 +1,4 @@
-//! What is built into the program: under which licences, and without a C compiler.
+//! What is built into the program, and under which licences.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +7,6 @@ use toml::Value;
 
 use super::Finding;
 use super::metadata::Metadata;
-
-/// Crates that are there to compile, find or bind C.
-const C_COMPILERS: [&str; 4] = ["cc", "cmake", "pkg-config", "bindgen"];
-
-/// Crates whose build script could compile C and does not on Linux with the features we take:
-/// hidapi does for macOS only.
-const ONLY_ELSEWHERE: [&str; 1] = ["hidapi"];
 
 /// What `deny.toml` allows, in cargo-deny's own format.
 #[derive(Debug, Default)]
@@ -74,32 +67,6 @@ pub fn unknown(metadata: &Metadata, deny: &str) -> Result<Vec<Finding>> {
         findings.push(Finding::near("deny.toml", deny, "[licenses]", what));
     }
     Ok(findings)
-}
-
-/// Crates in what `root` is built from that mean C.
-pub fn compiles_c(metadata: &Metadata, root: &str) -> Vec<Finding> {
-    let is_root = |id: &&String| metadata.packages.get(*id).is_some_and(|p| p.name == root);
-    let roots: Vec<String> = metadata.members.iter().filter(is_root).cloned().collect();
-    let closure = metadata.closure(roots);
-    let mut findings = Vec::new();
-    for id in &closure {
-        let package = &metadata.packages[id];
-        if ONLY_ELSEWHERE.contains(&package.name.as_str()) {
-            continue;
-        }
-        for (to, _) in package.uses.iter().filter(|(to, _)| closure.contains(to)) {
-            let name = &metadata.packages[to].name;
-            if C_COMPILERS.contains(&name.as_str()) {
-                let user = &package.name;
-                let what = format!(
-                    "{user} brings {name} into {root}, which must build without C on Linux"
-                );
-                findings.push(Finding::at("Cargo.lock", 1, what));
-            }
-        }
-    }
-    findings.dedup();
-    findings
 }
 
 /// Evaluates an SPDX expression: names, `WITH`, `AND`, `OR`, parentheses, and the old `/` for
@@ -217,25 +184,6 @@ mod tests {
         ]);
         graph.members.truncate(1);
         assert_eq!(unknown(&graph, DENY).unwrap(), []);
-    }
-
-    #[test]
-    fn a_c_compiler_is_found_in_the_program_and_left_alone_in_tests() {
-        let graph = |kind| {
-            sample(&[
-                ("omv", "MIT", &[("ui", Kind::Normal)]),
-                ("ui", "MIT", &[("cc", kind)]),
-                ("cc", "MIT", &[]),
-            ])
-        };
-        let findings = compiles_c(&graph(Kind::Build), "omv");
-        assert_eq!(findings.len(), 1);
-        assert!(
-            findings[0].what.starts_with("ui brings cc"),
-            "{}",
-            findings[0]
-        );
-        assert_eq!(compiles_c(&graph(Kind::Development), "omv"), []);
     }
 
     #[test]

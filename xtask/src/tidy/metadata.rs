@@ -72,10 +72,8 @@ impl Metadata {
 ///
 /// # Errors
 /// When cargo has no answer, or one of another shape.
-pub fn read(shop: &Shop, arguments: &[&str]) -> Result<Metadata> {
-    let job = shop
-        .cargo(["metadata", "--format-version", "1"])
-        .args(arguments);
+pub fn read(shop: &Shop) -> Result<Metadata> {
+    let job = shop.cargo(["metadata", "--format-version", "1"]);
     let root = shop.root.to_string_lossy();
     parse(&job.output()?, &root).context("cargo metadata")
 }

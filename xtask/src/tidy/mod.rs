@@ -1,6 +1,7 @@
 //! The rules of the house that no compiler knows. Each is a function from text to findings, with
 //! a bad sample that it must find and a good one that it must leave alone.
 
+mod c;
 mod commands;
 mod errors;
 mod floors;
@@ -79,14 +80,13 @@ fn files(shop: &Shop) -> Result<Files> {
 /// When a rule is broken; every finding is printed before.
 pub fn tidy(shop: &Shop) -> Result<()> {
     let files = files(shop)?;
-    let all = metadata::read(shop, &[])?;
-    let linux = metadata::read(shop, &["--filter-platform", "x86_64-unknown-linux-gnu"])?;
+    let all = metadata::read(shop)?;
     let deny = files.get("deny.toml").context("deny.toml is missing")?;
     let mut findings = Vec::new();
     findings.extend(text::every_file(&files));
     findings.extend(floors::edges(&all, &files));
     findings.extend(licences::unknown(&all, deny)?);
-    findings.extend(licences::compiles_c(&linux, "omv"));
+    findings.extend(c::compiled(&c::tree(shop)?));
     findings.extend(commands::disagreements(&files));
     findings.extend(errors::codes(&files));
     findings.sort();

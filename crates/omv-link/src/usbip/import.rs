@@ -46,6 +46,8 @@ struct State {
     /// A wait ends here at the latest.
     patience: Option<Duration>,
     end: Option<End>,
+    /// Let go with the connection: what has left the bus is nobody's.
+    hold: Option<Hold>,
 }
 
 #[derive(Debug)]
@@ -55,15 +57,14 @@ struct Shared {
     peer: String,
 }
 
-/// A device that answers over TCP. The connection ends, and the lock with it, when the device
-/// and all its links are dropped.
+/// A device that answers over TCP. The connection ends, and the lock with it, when the server
+/// closes it or when the device and all its links are dropped.
 #[derive(Debug)]
 pub(super) struct Import {
     shared: Arc<Shared>,
     writer: Mutex<TcpStream>,
     reader: Option<JoinHandle<()>>,
     start: Instant,
-    _hold: Hold,
 }
 
 impl Import {
@@ -85,6 +86,7 @@ impl Import {
                 last: 0,
                 patience: None,
                 end: None,
+                hold: Some(hold),
             }),
             arrived: Condvar::new(),
             peer,
@@ -98,7 +100,6 @@ impl Import {
             writer: Mutex::new(stream),
             reader: Some(reader),
             start,
-            _hold: hold,
         })
     }
 
@@ -226,6 +227,7 @@ impl Shared {
     fn finish(&self, end: End) -> LinkError {
         let mut state = self.lock();
         let end = state.end.get_or_insert(end).clone();
+        state.hold = None;
         drop(state);
         self.arrived.notify_all();
         self.error(&end)

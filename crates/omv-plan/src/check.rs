@@ -93,9 +93,11 @@ pub fn check(board: &Board, image: &Image, room: u64) -> Vec<Finding> {
         let why = format!("its header says {says} bytes, the file has {size}");
         add(Severity::Wrong, not_valid(why));
     }
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    // "For another board" says more than the vector test that fails for the same reason.
-    findings.sort_by_key(|finding| !matches!(finding.refusal, Refusal::WrongBoard { .. }));
+    // Among equals, "for another board" says more than the test that fails for the same reason.
+    findings.sort_by_key(|finding| {
+        let other_board = matches!(finding.refusal, Refusal::WrongBoard { .. });
+        (std::cmp::Reverse(finding.severity), !other_board)
+    });
     findings
 }
 

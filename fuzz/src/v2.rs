@@ -47,7 +47,10 @@ pub fn codec(bytes: &[u8]) {
         assert_eq!(whole, packets(bytes, 1, checked), "cutting changes packets");
         for packet in &whole {
             let written = packet.encode(checked);
-            assert_eq!(packets(&written, written.len(), checked), [packet.clone()]);
+            assert_eq!(
+                packets(&written, written.len(), checked),
+                std::slice::from_ref(packet)
+            );
             let _ = (Event::decode(packet), packet.status());
         }
     }

@@ -49,7 +49,7 @@ pub fn check(shop: &Shop) -> Result<()> {
 /// # Errors
 /// For any warning of rustdoc's.
 pub fn docs(shop: &Shop) -> Result<()> {
-    let job = shop.cargo(["doc", "--workspace", "--no-deps"]);
+    let job = shop.cargo(["doc", "--workspace", "--no-deps", "--keep-going"]);
     job.env("RUSTDOCFLAGS", "-D warnings").stream()
 }
 

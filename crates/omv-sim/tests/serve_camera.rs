@@ -155,7 +155,7 @@ fn a_wait_that_is_given_up_is_taken_back() {
 fn memory_written_over_the_network_reads_back() {
     let bench = serve(patient(), 50.0);
     let mut link = open_loader(&bench.bus());
-    let bytes: Vec<u8> = (0..50_000_u32).map(|n| (n * 7 >> 3) as u8).collect();
+    let bytes: Vec<u8> = (0..50_000_u32).map(|n| ((n * 7) >> 3) as u8).collect();
     let size = bytes.len() as u32;
     succeed(
         &mut *link,

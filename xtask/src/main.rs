@@ -1,1 +1,65 @@
-fn main() {}
+//! The workshop: `cargo xtask NAME`. CI runs `cargo xtask test` and nothing else, so whatever is
+//! red there is red here too.
+//!
+//! ```text
+//!   test = check, judges, unit, matrix, fuzz: stages with a budget each (stage)
+//!   check = formatting, clippy, rustdoc, tidy (the rules of the house, one function each)
+//! ```
+//!
+//! A tool or a file that a stage needs and does not find is red, with the command that helps.
+
+mod fuzz;
+mod judges;
+mod run;
+mod stage;
+mod tidy;
+mod work;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use crate::run::Shop;
+use crate::work::Matrix;
+
+const HELP: &str = "\
+cargo xtask NAME
+
+  test [STAGE]...  everything CI runs, in stages: check judges unit matrix fuzz
+  check            formatting, clippy, rustdoc and tidy
+  tidy             the rules of the house that no compiler knows
+  fuzz             replay the fuzzing corpora, then fuzz every target for a short time
+  matrix [--long]  cut the power at many moments of a flash, and see the camera recover
+  bench            run the benchmarks of the workspace
+  docs             build the documentation of the workspace, warnings denied";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match perform(&words) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(words: &[&str]) -> Result<()> {
+    let shop = Shop::new()?;
+    match words {
+        [] | ["help" | "--help" | "-h"] => {
+            println!("{HELP}");
+            Ok(())
+        }
+        ["test", stages @ ..] => stage::test(&shop, stages),
+        ["check"] => work::check(&shop),
+        ["tidy"] => tidy::tidy(&shop),
+        ["fuzz"] => fuzz::fuzz(&shop),
+        ["matrix"] => work::matrix(&shop, Matrix::Short),
+        ["matrix", "--long"] => work::matrix(&shop, Matrix::Long),
+        ["bench"] => shop.cargo(["bench", "--workspace"]).stream(),
+        ["docs"] => work::docs(&shop),
+        _ => bail!("unknown: {}\n\n{HELP}", words.join(" ")),
+    }
+}

@@ -187,7 +187,9 @@ impl Error {
             Self::VerifyFailed { .. } => {
                 "Repeat the command; if the same address fails again, the camera's flash is worn out."
             }
-            Self::NotThere { .. } => "Unplug the camera, plug it in again and repeat the command.",
+            Self::NotThere { .. } => {
+                "Unplug the camera, plug it in again and repeat the command; a camera that stays silent has to be recovered."
+            }
             Self::Cycling { .. } => {
                 "Flash a firmware that is known to work; leave the camera plugged in while you do."
             }

@@ -24,6 +24,11 @@ impl Stop {
         self.0.store(true, Ordering::SeqCst);
     }
 
+    /// The flag itself, for a signal handler.
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+
     /// Whether that was asked.
     pub fn asked(&self) -> bool {
         self.0.load(Ordering::SeqCst)

@@ -51,6 +51,8 @@ pub struct Seen {
     pub product: Option<String>,
     /// What the operating system calls it: `/dev/ttyACM0`, `/dev/hidraw0`, `COM3`.
     pub node: Option<String>,
+    /// Whether this account may not open its node. Found out without opening it.
+    pub denied: bool,
     /// Whether this is a simulated camera. Built-in sample images go nowhere else.
     pub simulated: bool,
 }

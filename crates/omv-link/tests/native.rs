@@ -150,6 +150,7 @@ fn a_camera_is_listed_with_all_the_bus_knows() {
             serial: Some("000000000E4F1E2A".to_owned()),
             product: Some("OpenMV Cam".to_owned()),
             node: Some(dev.to_str().unwrap().to_owned()),
+            denied: false,
             simulated: false,
         }
     );

@@ -271,6 +271,7 @@ fn camera(serial: &str, product: &str) -> Seen {
         serial: Some(serial.to_owned()),
         product: Some(product.to_owned()),
         node: None,
+        denied: false,
         simulated: false,
     }
 }

@@ -58,8 +58,15 @@ pub fn check(board: &Board, image: &Image, room: u64) -> Vec<Finding> {
         .iter()
         .find(|rule| rule.region.eq_ignore_ascii_case(&image.region));
     if let Some(rule) = rule {
+        // Without its vectors the camera would never show itself again without the wire.
+        let ends_early = rule.vectors.is_some_and(|at| size < u64::from(at) + 8);
         for why in structure(rule, &image.bytes) {
-            add(Severity::Wrong, not_valid(why));
+            let severity = if ends_early {
+                Severity::Impossible
+            } else {
+                Severity::Wrong
+            };
+            add(severity, not_valid(why));
         }
         if rule.holds_arch {
             let contents = inspect(&image.bytes);

@@ -28,6 +28,6 @@ pub use check::{Finding, Severity, check};
 pub use flash::{Order, Wish, flash, recover};
 pub use image::{Contents, Image, Part, inspect, sha256};
 pub use refusal::Refusal;
-pub use region::{erase_disk, restore, save};
+pub use region::{erase_disk, restart, restore, save};
 pub use source::{Bytes, Source, ZipSource, choose, loader};
 pub use step::{Plan, Risk, Step, StepInfo};

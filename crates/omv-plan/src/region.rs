@@ -66,6 +66,33 @@ pub fn erase_disk(board: &'static Board, state: State, save: bool) -> Result<Pla
     Ok(plan)
 }
 
+/// Plans a restart, or, with `bootloader`, the way into the bootloader, which then stays.
+///
+/// # Errors
+/// [`Refusal::WrongState`] from a state that no command leads out of.
+pub fn restart(board: &'static Board, state: State, bootloader: bool) -> Result<Plan, Refusal> {
+    supported(board)?;
+    let mut plan = checked(board, Vec::new(), &Wish::default())?;
+    if state == State::Run && !bootloader {
+        let limit = Duration::from_millis(board.limits.run.into());
+        plan.steps.extend([Step::Restart { limit }, Step::Ask]);
+        return Ok(plan);
+    }
+    match state {
+        State::Flashloader if !bootloader => {
+            plan.steps.push(Step::Hold {
+                expect: State::Flashloader,
+            });
+        }
+        State::Flashloader => return Err(Refusal::WrongState { state }),
+        _ => enter(&mut plan, state)?,
+    }
+    if !bootloader {
+        leave(&mut plan);
+    }
+    Ok(plan)
+}
+
 /// The steps between entering and leaving.
 pub(crate) fn disk_steps(board: &Board, save: bool) -> Result<Vec<Step>, Refusal> {
     let disk = find(board, "disk")?;

@@ -32,6 +32,11 @@ pub enum Step {
         /// How long that may take.
         limit: Duration,
     },
+    /// Restart the running camera.
+    Restart {
+        /// How long it may take until it runs again.
+        limit: Duration,
+    },
     /// Wait until a camera appears, for a person's hands or for its own next start.
     Hands {
         /// What the person should do.

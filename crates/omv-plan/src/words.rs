@@ -28,7 +28,15 @@ impl Plan {
                 format!("into the bootloader, within {} s", limit.as_secs()),
                 0,
             ),
-            Step::Hands { ask, .. } => ("hands", ask.clone(), 0),
+            Step::Restart { .. } => ("restart", "the camera".into(), 0),
+            Step::Hands { expect, .. } => {
+                let states: Vec<String> = expect.iter().map(State::to_string).collect();
+                (
+                    "hands",
+                    format!("yours, until the camera is `{}`", states.join("` or `")),
+                    0,
+                )
+            }
             Step::Hold { expect: State::Sbl } => ("hold", "the bootloader".into(), 0),
             Step::Hold { expect } => ("hold", format!("the {expect}"), 0),
             Step::Load { image } => {
@@ -145,8 +153,8 @@ impl Plan {
             }
             Step::Erase { part } => part.spans.iter().map(erase).collect(),
             Step::Blank { start, size, .. } => vec![erase(&(*start..start + size))],
-            Step::Write { part } => self.each(part, |start, size, file| {
-                blhost(format!("write-memory {start:#x} {file} # {size:#x} bytes"))
+            Step::Write { part } => self.each(part, |start, size, piece| {
+                blhost(format!("write-memory {start:#x} {}", piece.of(size)))
             }),
             Step::Verify { part } => self.each(part, |start, size, _| {
                 blhost(format!("read-memory {start:#x} {size:#x} read-back.bin"))
@@ -161,19 +169,23 @@ impl Plan {
     }
 
     /// One line per span of a part: address, size in bytes, and the piece of the file it is.
-    fn each(&self, part: &Part, line: impl Fn(u32, u32, &str) -> String) -> Vec<String> {
+    fn each(&self, part: &Part, line: impl Fn(u32, u32, &Piece<'_>) -> String) -> Vec<String> {
         let image = &self.images[part.image];
-        let whole = part.spans.len() == 1 && part.spans[0].start == image.start;
-        let piece = |span: &Range<u32>| {
+        let one = |span: &Range<u32>| {
             let size = span.end.min(image.end()).saturating_sub(span.start);
-            let file = if whole {
-                image.file.clone()
-            } else {
-                format!("{}.{:x}", image.file, span.start - image.start)
-            };
-            line(span.start, size, &file)
+            let offset = span.start - image.start;
+            let whole = offset == 0 && size as usize == image.bytes.len();
+            line(
+                span.start,
+                size,
+                &Piece {
+                    file: &image.file,
+                    offset,
+                    whole,
+                },
+            )
         };
-        part.spans.iter().map(piece).collect()
+        part.spans.iter().map(one).collect()
     }
 
     fn usb(&self, state: State) -> String {
@@ -183,6 +195,27 @@ impl Plan {
             .map(|identity| identity.usb);
         let UsbId { vid, pid } = id.unwrap_or(UsbId { vid: 0, pid: 0 });
         format!("0x{vid:04X},0x{pid:04X}")
+    }
+}
+
+/// A piece of a file. `blhost` writes files from their beginning, so a piece in the middle has to
+/// be cut out first; the comment says where.
+struct Piece<'a> {
+    file: &'a str,
+    offset: u32,
+    whole: bool,
+}
+
+impl Piece<'_> {
+    fn of(&self, size: u32) -> String {
+        let (file, offset) = (self.file, self.offset);
+        match (self.whole, offset) {
+            (true, _) => file.to_owned(),
+            (false, 0) => format!("{file},{size}"),
+            (false, _) => {
+                format!("piece-{offset:x}.bin  # {file} from {offset:#x}, {size:#x} bytes")
+            }
+        }
     }
 }
 

@@ -105,6 +105,7 @@ impl Bus for VirtualBus {
                     serial,
                     product: face.string(device.product_string),
                     node: None,
+                    denied: false,
                     simulated: true,
                 })
             });
@@ -193,7 +194,10 @@ impl Carrier for Import {
             if now >= until {
                 return Ok(None);
             }
-            let next = state.port.next().map_or(until, |next| next.min(until));
+            let next = state
+                .port
+                .next_event()
+                .map_or(until, |next| next.min(until));
             *lock(&self.socket.clock) = next;
         }
     }

@@ -4,7 +4,7 @@
 //! Operations are scheduled, not done at once: each has a start and an end, and what a power cut
 //! finds in the cells depends on when it comes. Time must be passed on with [`Nor::settle`].
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +45,15 @@ pub enum Torn {
     Always,
 }
 
+/// What is wrong with some bits of a byte that has been erased too often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Worn {
+    /// They stay 0: an erase of their sector does not succeed.
+    Stuck,
+    /// They lose what is programmed and read 1 again.
+    Leaky,
+}
+
 #[derive(Clone, Debug)]
 enum Operation {
     Erase { sector: usize },
@@ -78,6 +87,8 @@ pub struct Nor {
     speed: Speed,
     torn: Torn,
     wear: Wear,
+    /// By offset: what is wrong with which bits.
+    worn: BTreeMap<usize, (Worn, u8)>,
 }
 
 impl Nor {
@@ -91,6 +102,7 @@ impl Nor {
             speed,
             torn: Torn::Never,
             wear: Wear::default(),
+            worn: BTreeMap::new(),
         }
     }
 
@@ -113,6 +125,36 @@ impl Nor {
     /// How much it was used so far.
     pub fn wear(&self) -> Wear {
         self.wear
+    }
+
+    /// Breaks bits of one byte, for good.
+    pub fn wear_out(&mut self, offset: usize, worn: Worn, bits: u8) {
+        self.worn.insert(offset, (worn, bits));
+        self.decay(offset..offset + 1);
+    }
+
+    /// Whether all cells of a sector can be erased.
+    pub fn can_erase(&self, sector: usize) -> bool {
+        let range = sector * SECTOR..(sector + 1) * SECTOR;
+        !self
+            .worn
+            .range(range)
+            .any(|(_, (worn, _))| *worn == Worn::Stuck)
+    }
+
+    /// Numbers of the sectors that hold other bytes than those of another chip of this size.
+    pub fn changed_since(&self, other: &Self) -> Vec<usize> {
+        let same = |number: &usize| {
+            let pair = (&self.sectors[*number], &other.sectors[*number]);
+            match pair {
+                (None, None) => true,
+                (Some(ours), Some(theirs)) => Arc::ptr_eq(ours, theirs) || ours == theirs,
+                (Some(cells), None) | (None, Some(cells)) => cells.iter().all(|byte| *byte == 0xFF),
+            }
+        };
+        (0..self.sectors.len().min(other.sectors.len()))
+            .filter(|number| !same(number))
+            .collect()
     }
 
     /// Reads bytes; beyond the end of the chip they are FF.
@@ -235,10 +277,28 @@ impl Nor {
             Operation::Erase { sector } => {
                 self.cells(sector).fill(0xFF);
                 self.wear.erased_sectors += 1;
+                self.decay(sector * SECTOR..(sector + 1) * SECTOR);
             }
             Operation::Program { offset, bytes } => {
                 self.wear.programmed_bytes += bytes.len() as u64;
                 self.clear_bits(offset, &bytes);
+                self.decay(offset..offset + bytes.len());
+            }
+        }
+    }
+
+    /// Makes worn bits of a range what they always become.
+    fn decay(&mut self, range: Range<usize>) {
+        let worn: Vec<(usize, (Worn, u8))> = self
+            .worn
+            .range(range)
+            .map(|(offset, worn)| (*offset, *worn))
+            .collect();
+        for (offset, (worn, bits)) in worn {
+            let cell = &mut self.cells(offset / SECTOR)[offset % SECTOR];
+            match worn {
+                Worn::Stuck => *cell &= !bits,
+                Worn::Leaky => *cell |= bits,
             }
         }
     }
@@ -376,6 +436,32 @@ mod tests {
         let end = nor.program(Duration::ZERO, 0, &[0x11; PAGE]);
         assert!(!nor.settle(end), "the power failed");
         assert_eq!(nor.read(9, 2), [0x11, 0xFF]);
+    }
+
+    #[test]
+    fn worn_bits_stay_low_or_come_back() {
+        let mut nor = chip();
+        nor.wear_out(7, Worn::Stuck, 0x01);
+        nor.wear_out(SECTOR, Worn::Leaky, 0x80);
+        let end = nor.erase(Duration::ZERO, 0);
+        nor.program(end, SECTOR, &[0; 2]);
+        nor.settle(Duration::from_secs(1));
+        assert_eq!(nor.read(6, 3), [0xFF, 0xFE, 0xFF]);
+        assert_eq!(nor.read(SECTOR, 2), [0x80, 0x00]);
+        assert_eq!((nor.can_erase(0), nor.can_erase(1)), (false, true));
+    }
+
+    #[test]
+    fn two_chips_differ_in_the_sectors_whose_bytes_differ() {
+        let mut nor = chip();
+        nor.place(5, &[1]);
+        let copy = nor.clone();
+        nor.place(5, &[1]);
+        nor.place(SECTOR, &[0xFF]);
+        assert_eq!(nor.changed_since(&copy), [0; 0], "equal bytes, other memory");
+        nor.place(3 * SECTOR, &[0]);
+        assert_eq!(nor.changed_since(&copy), [3]);
+        assert_eq!(copy.changed_since(&nor), [3]);
     }
 
     #[test]

@@ -97,7 +97,7 @@ impl Port {
 
     /// The next moment at which something happens by itself, if any. It lies in the future:
     /// whatever could happen now has happened.
-    pub fn next(&mut self) -> Option<Duration> {
+    pub fn next_event(&mut self) -> Option<Duration> {
         let now = self.now;
         let camera = self.camera.next(now);
         let face = self.camera.face().and_then(|face| face.next(now));
@@ -114,7 +114,7 @@ impl Port {
         loop {
             self.camera.advance(self.now);
             self.pump();
-            match self.next() {
+            match self.next_event() {
                 Some(at) if at <= to => self.now = at,
                 _ if self.now < to => self.now = to,
                 _ => return,

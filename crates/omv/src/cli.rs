@@ -130,7 +130,9 @@ pub enum Command {
     )]
     Sim(Sim),
     /// Print a completion script for a shell
-    #[command(after_help = "Example:\n  omv completions bash > ~/.local/share/bash-completion/completions/omv")]
+    #[command(
+        after_help = "Example:\n  omv completions bash > ~/.local/share/bash-completion/completions/omv"
+    )]
     Completions {
         /// Which shell
         shell: clap_complete::Shell,

@@ -1,1 +1,58 @@
-fn main() {}
+//! The program `omv`: words, colours, bars and exit codes around the library `omv-camera`.
+//!
+//! ```text
+//!   cli      the command line, defined once
+//!   cmd/*    one file a command: what is wanted, in terms of the library
+//!   bench    the buses there are, and the camera that is meant
+//!   files    images and loaders from files, folders and archives
+//!   render   events as lines and bars        output   results as text or JSON
+//!   fail     errors as three lines, exit codes
+//! ```
+//!
+//! It alone joins virtual cameras to the library. Protocols and facts about boards live below.
+
+mod bench;
+mod cli;
+mod cmd;
+mod fail;
+mod files;
+mod output;
+mod render;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+use fail::Fail;
+use output::Output;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let output = Output::new(cli.common.json, cli.common.color);
+    let done = match &cli.command {
+        Command::List(args) => cmd::list::run(&cli.common, args, &output),
+        Command::Info(args) => cmd::info::run(&cli.common, args, &output),
+        Command::Flash(args) => cmd::flash::run(&cli.common, args, &output),
+        Command::Recover(args) => cmd::recover::run(&cli.common, args, &output),
+        Command::Backup(args) => cmd::region::backup(&cli.common, args, &output),
+        Command::Restore(args) => cmd::region::restore(&cli.common, args, &output),
+        Command::Erase(args) => cmd::region::erase(&cli.common, args, &output),
+        Command::Reset(args) => cmd::reset::run(&cli.common, args, &output),
+        Command::Sim(args) => cmd::sim::run(&cli.common, args, &output),
+        Command::Completions { shell } => cmd::paper::completions(*shell),
+        Command::Man { folder } => cmd::paper::man(folder.as_deref(), &output),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Fail::BrokenPipe) => ExitCode::SUCCESS,
+        Err(fail) => {
+            output.fail(&fail);
+            if fail.code() == "stopped" {
+                signals::die_of_interrupt();
+            }
+            ExitCode::from(fail.exit())
+        }
+    }
+}

@@ -15,6 +15,7 @@ use omv_plan::{Plan, Step, sha256};
 use omv_wire::identify::Who;
 use serde::Serialize;
 
+use crate::look::version;
 use crate::wait::Stop;
 use crate::{Error, Event, Found, Loader};
 
@@ -58,8 +59,10 @@ pub struct Outcome {
     pub state: State,
     /// Who runs there now.
     pub who: Option<Who>,
-    /// Where it is now.
-    pub found: Option<FoundLabel>,
+    /// Its serial number, else its place.
+    pub label: String,
+    /// Its place.
+    pub place: String,
     /// What was done to each region.
     pub regions: Vec<RegionReport>,
     /// Whether the boot fuse is set, if it was read.
@@ -68,13 +71,11 @@ pub struct Outcome {
     pub took: Duration,
 }
 
-/// What identifies the camera in a result.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FoundLabel {
-    /// Serial number or place.
-    pub label: String,
-    /// Place.
-    pub place: String,
+impl Outcome {
+    /// The version of the firmware that runs now, if one was asked.
+    pub fn firmware(&self) -> Option<String> {
+        self.who.as_ref().map(version)
+    }
 }
 
 /// Runs a plan to its end, or to the first step that fails.
@@ -151,6 +152,7 @@ impl<'p, 'c> Runner<'p, 'c> {
     fn one(&mut self, step: &Step) -> Result<Option<String>, Error> {
         match step {
             Step::Enter { expect, limit } => self.enter(*expect, *limit)?,
+            Step::Restart { limit } => self.restart(*limit)?,
             Step::Hands { ask, expect, limit } => self.hands(ask, expect, *limit)?,
             Step::Hold { expect } => self.hold(*expect)?,
             Step::Load { image } => self.load(*image)?,
@@ -233,10 +235,8 @@ impl<'p, 'c> Runner<'p, 'c> {
         Outcome {
             state: self.state,
             who: self.context.who.clone(),
-            found: Some(FoundLabel {
-                label: found.label(),
-                place: found.seen.place.to_string(),
-            }),
+            label: found.label(),
+            place: found.seen.place.to_string(),
             regions: self.reports.into_values().collect(),
             boot_fuse_set: self.boot_fuse,
             took,

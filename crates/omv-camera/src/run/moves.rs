@@ -29,13 +29,22 @@ impl Runner<'_, '_> {
 
     /// Running firmware into the bootloader.
     pub(super) fn enter(&mut self, expect: State, limit: Duration) -> Result<(), Error> {
+        self.send_away(v2::Leave::Bootloader, expect, limit)
+    }
+
+    /// Running firmware through a restart.
+    pub(super) fn restart(&mut self, limit: Duration) -> Result<(), Error> {
+        self.send_away(v2::Leave::Reset, State::Run, limit)
+    }
+
+    fn send_away(&mut self, leave: v2::Leave, expect: State, limit: Duration) -> Result<(), Error> {
         let generation = match &self.context.who {
             Some(who) => who.generation,
             None => ask(&self.context.found)?.generation,
         };
         // Armed before the trigger is pulled: the bootloader leaves again after 1.5 s.
         let before = snapshot(&self.context.found.bus)?;
-        reset(&self.context.found, generation, v2::Leave::Bootloader)?;
+        reset(&self.context.found, generation, leave)?;
         let found = self.await_state(&[expect], limit, before, |_| {})?;
         self.arrived(found, expect);
         Ok(())

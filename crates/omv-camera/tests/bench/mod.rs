@@ -2,13 +2,14 @@
 #![allow(dead_code)]
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use omv_boards::{Board, by_name};
-use omv_camera::{Context, Error, Event, Looked, Outcome, Stop, find, look, run};
+use omv_boards::{Board, State, by_name};
+use omv_camera::{Context, Error, Event, Found, Looked, Outcome, Stop, find, look, run};
 use omv_link::Bus;
-use omv_plan::{Image, Plan, Refusal, Wish};
+use omv_plan::{Image, Plan, Refusal, Step, Wish};
 use omv_sim::rt1062::{Quirks, Remains, Rt1062, sample};
-use omv_sim::{Camera, VirtualBus};
+use omv_sim::{Camera, Hand, Status, VirtualBus};
 
 /// The board under test.
 pub fn board() -> &'static Board {
@@ -37,10 +38,18 @@ pub fn loaders() -> Vec<Image> {
     vec![ram, image("sbl", sample::sbl())]
 }
 
-/// A bus with one camera on it.
+/// A bus with one camera on it, and a person beside it.
 pub struct Bench {
     pub bus: VirtualBus,
+    /// What was told, and when.
     pub events: Vec<Event>,
+    pub times: Vec<Duration>,
+    /// Whether the person does what a plan asks for.
+    pub obliging: bool,
+    /// The step at whose start stopping is asked for.
+    pub stop_at: Option<usize>,
+    /// Whether what is read from the camera can be kept.
+    pub keeps: bool,
     pub kept: Vec<(String, Vec<u8>)>,
     pub stop: Stop,
 }
@@ -59,6 +68,10 @@ impl Bench {
         Self {
             bus,
             events: Vec::new(),
+            times: Vec::new(),
+            obliging: true,
+            stop_at: None,
+            keeps: true,
             kept: Vec::new(),
             stop: Stop::default(),
         }
@@ -69,9 +82,41 @@ impl Bench {
         Self::with(Rt1062::from_remains(remains, Quirks::default()))
     }
 
+    /// A camera with the wire set, in its ROM, with this firmware in its flash.
+    pub fn in_rom(firmware: &[u8], quirks: Quirks) -> Self {
+        let mut remains = Rt1062::new(firmware, quirks).remains();
+        remains.jumper = true;
+        let bench = Self::with(Rt1062::from_remains(remains, quirks));
+        bench.pass(1);
+        bench
+    }
+
     /// Lets seconds pass.
     pub fn pass(&self, seconds: u64) {
-        self.bus.pass(std::time::Duration::from_secs(seconds));
+        self.bus.pass(Duration::from_secs(seconds));
+    }
+
+    /// What hands do, one after the other.
+    pub fn hands(&self, hands: &[Hand]) {
+        give_a_hand(&self.bus, hands);
+    }
+
+    /// What an onlooker sees.
+    pub fn status(&self) -> Status {
+        self.bus.with(0, |camera, _| camera.status())
+    }
+
+    /// Does something with the camera itself.
+    pub fn camera<R>(&self, act: impl FnOnce(&mut Rt1062) -> R) -> R {
+        self.bus.with(0, |camera, _| {
+            let camera = camera.as_any().downcast_mut::<Rt1062>();
+            act(camera.expect("an RT1062"))
+        })
+    }
+
+    /// The one camera there is, without touching it.
+    pub fn found(&self) -> Result<Found, Error> {
+        omv_camera::select(find(&self.buses())?, None)
     }
 
     /// The bus as the library wants it.
@@ -81,8 +126,7 @@ impl Bench {
 
     /// Looks at the one camera there is.
     pub fn look(&self) -> Result<Looked, Error> {
-        let found = find(&self.buses())?;
-        look(&omv_camera::select(found, None)?, Some(board()))
+        look(&self.found()?, Some(board()))
     }
 
     /// Looks, plans and runs.
@@ -92,35 +136,72 @@ impl Bench {
         self.run(&plan, looked)
     }
 
+    /// Looks, plans the rebuilding with the made-up loaders, and runs.
+    pub fn recover(&mut self, images: Vec<Image>, wish: &Wish) -> Result<Outcome, Error> {
+        let looked = self.look()?;
+        let images = [images, loaders()].concat();
+        let plan = omv_plan::recover(board(), looked.state, images, wish)?;
+        self.run(&plan, looked)
+    }
+
     /// Runs a plan.
     pub fn run(&mut self, plan: &Plan, looked: Looked) -> Result<Outcome, Error> {
-        let (events, kept) = (&mut self.events, &mut self.kept);
-        run(
-            plan,
-            Context {
-                found: looked.found,
-                who: looked.who,
-                tell: &mut |event| events.push(event),
-                keep: &mut |region, bytes| {
-                    kept.push((region.to_owned(), bytes.to_vec()));
-                    Ok(())
-                },
-                stop: self.stop.clone(),
-            },
-        )
+        let (events, times, kept) = (&mut self.events, &mut self.times, &mut self.kept);
+        let (bus, stop, stop_at) = (&self.bus, &self.stop, self.stop_at);
+        let (obliging, keeps) = (self.obliging, self.keeps);
+        let mut tell = |event: Event| {
+            times.push(bus.now());
+            match &event {
+                Event::Hands { step, .. } if obliging => oblige(bus, &plan.steps[*step]),
+                Event::Started { step } if Some(*step) == stop_at => stop.ask(),
+                _ => {}
+            }
+            events.push(event);
+        };
+        let mut keep = |region: &str, bytes: &[u8]| {
+            if !keeps {
+                return Err(std::io::Error::other("the disk is full"));
+            }
+            kept.push((region.to_owned(), bytes.to_vec()));
+            Ok(())
+        };
+        let context = Context {
+            found: looked.found,
+            who: looked.who,
+            tell: &mut tell,
+            keep: &mut keep,
+            stop: stop.clone(),
+        };
+        run(plan, context)
     }
 
     /// Bytes of the camera's flash, by address.
     pub fn flash_bytes(&self, start: u32, size: usize) -> Vec<u8> {
-        self.bus.with(0, |camera, _| {
-            let camera = camera.as_any().downcast_ref::<Rt1062>().expect("an RT1062");
-            camera
-                .chip()
-                .lock()
-                .nor
-                .read((start - 0x6000_0000) as usize, size)
-        })
+        let offset = (start - 0x6000_0000) as usize;
+        self.camera(|camera| camera.chip().lock().nor.read(offset, size))
     }
+}
+
+/// What hands do, one after the other.
+pub fn give_a_hand(bus: &VirtualBus, hands: &[Hand]) {
+    bus.with(0, |camera, now| {
+        for hand in hands {
+            camera.hand(now, *hand);
+        }
+    });
+}
+
+/// Does what a step asks a person for, at once.
+fn oblige(bus: &VirtualBus, step: &Step) {
+    let Step::Hands { expect, .. } = step else {
+        panic!("hands were asked for by {step:?}");
+    };
+    let hands: &[Hand] = match expect[..] {
+        [State::Sdp] => &[Hand::Unplug, Hand::Jumper(true), Hand::Plug],
+        [State::Run] => &[Hand::Unplug, Hand::Jumper(false), Hand::Plug],
+        _ => &[Hand::Unplug, Hand::Plug],
+    };
+    give_a_hand(bus, hands);
 }
 
 /// Shorthand for a refusal.

@@ -99,6 +99,7 @@ fn as_seen(device: &nusb::DeviceInfo) -> Seen {
         serial: device.serial_number().map(str::to_owned),
         product: device.product_string().map(str::to_owned),
         node: None,
+        denied: false,
         simulated: false,
     }
 }

@@ -20,6 +20,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::{Lookup, Node};
+use rustix::fs::Access;
+
 use crate::{LinkError, Place, Seen};
 
 /// sysfs never gives more for one attribute: a page.
@@ -88,6 +90,11 @@ impl System {
             Lookup::Found(name) => Some(self.dev.join(name).to_string_lossy().into_owned()),
             Lookup::NotYet | Lookup::Never => None,
         };
+        let node = node(Node::Console).or_else(|| node(Node::Hid));
+        // A node that is not there yet is no refusal.
+        let asked = node
+            .as_deref()
+            .map(|node| rustix::fs::access(node, Access::READ_OK | Access::WRITE_OK));
         Some(Seen {
             place: Place::new("usb", port),
             visit: text(&folder, "devnum")?.parse().ok()?,
@@ -96,7 +103,8 @@ impl System {
             release: hexadecimal(&folder, "bcdDevice")?,
             serial: text(&folder, "serial"),
             product: text(&folder, "product"),
-            node: node(Node::Console).or_else(|| node(Node::Hid)),
+            node,
+            denied: asked.is_some_and(|asked| asked == Err(rustix::io::Errno::ACCESS)),
             simulated: false,
         })
     }

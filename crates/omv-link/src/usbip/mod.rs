@@ -188,6 +188,7 @@ impl UsbIpBus {
             vid: record.vendor,
             pid: record.product,
             release: record.version,
+            denied: false,
             simulated: own.is_some(),
             serial: own.flatten(),
             product: None,

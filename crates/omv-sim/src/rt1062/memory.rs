@@ -150,7 +150,18 @@ impl Memory {
             }
             end
         };
-        self.until(end)
+        let outcome = self.until(end);
+        let parts = self.chip.lock();
+        // The loaders look whether what they erased is blank.
+        let blank = (first..first + count).all(|sector| parts.nor.can_erase(sector));
+        Outcome {
+            status: if blank {
+                outcome.status
+            } else {
+                status::FLEXSPI_NOR_COMMAND_FAILURE
+            },
+            ..outcome
+        }
     }
 
     /// The first word of an option block, if it may lie there.
@@ -291,7 +302,7 @@ impl Target for Memory {
         if !self.configured {
             return Outcome::now(status::MEMORY_NOT_CONFIGURED);
         }
-        if self.page_start % PAGE as u32 != 0 {
+        if !self.page_start.is_multiple_of(PAGE as u32) {
             return Outcome::now(status::FLEXSPI_NOR_ALIGNMENT);
         }
         let mut total = Outcome::now(status::SUCCESS);

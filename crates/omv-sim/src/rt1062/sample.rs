@@ -39,7 +39,9 @@ pub fn firmware(version: &str, size: usize) -> Vec<u8> {
     image[..VECTORS + 0x1000].fill(0xFF);
     image[..512].copy_from_slice(&flash_configuration());
     ivt(&mut image[0x1000..0x1020], 0x6004_1000, 0x6004_2000);
-    let vectors = [0x2002_0000_u32, 0x6004_3101, 0x6004_3121, 0x6004_3141];
+    // Real releases differ in their vectors too.
+    let reset = 0x6004_3101 + 0x20 * u32::from(image[0x3100] & 0x3F);
+    let vectors = [0x2002_0000_u32, reset, 0x6004_3021, 0x6004_3041];
     for (slot, vector) in vectors.iter().enumerate() {
         image[VECTORS + 4 * slot..][..4].copy_from_slice(&vector.to_le_bytes());
     }

@@ -154,7 +154,11 @@ impl World {
         if state.left {
             self.save.notify_one();
         }
-        if state.port.next().is_some_and(|next| next < state.alarm) {
+        if state
+            .port
+            .next_event()
+            .is_some_and(|next| next < state.alarm)
+        {
             self.sooner.notify_one();
         }
     }
@@ -164,7 +168,7 @@ impl World {
         let mut state = self.lock();
         while !state.stopping {
             self.catch_up(&mut state);
-            let next = state.port.next().unwrap_or(Duration::MAX);
+            let next = state.port.next_event().unwrap_or(Duration::MAX);
             let sleep = self.real_time_until(next);
             if sleep.is_zero() {
                 // It is due already. Others want the lock, too.

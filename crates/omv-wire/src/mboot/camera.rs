@@ -331,9 +331,6 @@ impl<T: Target> Machine for Camera<T> {
         let Input::Bytes(bytes) = input else {
             return;
         };
-        if self.port.is_full() {
-            return;
-        }
         for told in self.port.feed(now, bytes) {
             if self.leaving.is_none() && !self.port.is_full() {
                 self.on_told(now, told);

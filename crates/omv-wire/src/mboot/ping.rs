@@ -6,14 +6,10 @@ use super::Failure;
 use super::uart::{Frame, Heard, Pong, Scanner};
 use crate::{Input, Machine, Turn};
 
-/// How long one ping waits.
-pub const PATIENCE: Duration = Duration::from_millis(500);
-/// How many pings are sent before the line counts as dead.
-pub const TRIES: u32 = 3;
 /// Bytes other than an answer that one ping puts up with.
 const JUNK: usize = 50;
 
-/// Pings until the camera answers: [`TRIES`] times, [`PATIENCE`] each.
+/// Pings until the camera answers: [`Ping::TRIES`] times, [`Ping::PATIENCE`] each.
 ///
 /// Source: SPSDK 3.12.0, spsdk/mboot/protocol/serial_protocol.py.
 pub struct Ping {
@@ -25,6 +21,11 @@ pub struct Ping {
 }
 
 impl Ping {
+    /// How long one ping waits.
+    pub const PATIENCE: Duration = Duration::from_millis(500);
+    /// How many pings are sent before the line counts as dead.
+    pub const TRIES: u32 = 3;
+
     /// A greeting not yet sent.
     #[must_use]
     pub fn new() -> Self {
@@ -82,7 +83,7 @@ impl Machine for Ping {
                 until: self.deadline,
             };
         }
-        if self.sent == TRIES {
+        if self.sent == Self::TRIES {
             let failure = if noisy {
                 let what = "the line carries something else than an answer to a ping";
                 Failure::Protocol { what }
@@ -96,7 +97,7 @@ impl Machine for Ping {
         self.sent += 1;
         self.junk = 0;
         self.scanner.reset();
-        self.deadline = now + PATIENCE;
+        self.deadline = now + Self::PATIENCE;
         Turn::Send(Frame::Ping.encode())
     }
 }

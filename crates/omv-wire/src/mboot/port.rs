@@ -132,7 +132,9 @@ impl Port {
         self.last_byte = now;
         let mut told = VecDeque::new();
         while let Some(heard) = self.scanner.next(&mut bytes) {
-            if told.len() < QUEUE && !self.is_full() {
+            // What lets the queue drain is heard always.
+            let drains = matches!(heard, Heard::Frame(Frame::Ack | Frame::Abort));
+            if drains || told.len() < QUEUE && !self.is_full() {
                 told.extend(self.take(heard));
             }
         }

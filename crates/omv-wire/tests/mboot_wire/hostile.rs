@@ -92,8 +92,16 @@ fn endless_noise_on_a_serial_line_ends() {
 fn data_beyond_what_was_announced_are_refused() {
     let announced = response(&Response::read_memory(0, 1000));
     let data = hid::encode(hid::DATA_IN, &[0; 600]);
-    let result = drown(read(1000), &[announced], &data);
-    assert!(matches!(result, Err(Failure::Protocol { .. })));
+    let mut host = read(1000);
+    while !matches!(host.poll(ZERO), Turn::Send(_)) {}
+    for report in [&announced, &data] {
+        host.feed(ZERO, Input::Bytes(report));
+        assert!(matches!(host.poll(ZERO), Turn::Wait { .. }));
+    }
+    host.feed(ZERO, Input::Bytes(&data));
+    let what = "the camera sends more data than it announced";
+    assert_eq!(host.progress(), (600, 1000));
+    assert_eq!(host.poll(ZERO), Turn::Done(Err(Failure::Protocol { what })));
 }
 
 #[test]
@@ -129,6 +137,64 @@ fn a_host_that_never_reads_fills_no_memory() {
         said += 1;
     }
     assert!(said <= 16, "{said}");
+}
+
+#[test]
+fn a_report_longer_than_the_endpoint_is_dropped() {
+    let mut camera = Camera::new(Wire::Hid, Board::new(Loader::Sbl));
+    let ask = Command::get_property(1, 0).encode();
+    for (size, answered) in [(1016, true), (1017, false)] {
+        let report = hid::encode_padded(hid::COMMAND_OUT, &ask, size);
+        camera.feed(ZERO, Input::Bytes(&report));
+        assert_eq!(matches!(camera.poll(ZERO), Turn::Send(_)), answered);
+    }
+}
+
+#[test]
+fn a_length_that_cannot_be_is_junk_and_not_waited_for() {
+    let mut scanner = Scanner::new(512);
+    let mut bytes: &[u8] = &[0x5A, 0xA5, 0x01, 0x02, 0, 0, 0x5A, 0xA1];
+    assert_eq!(scanner.next(&mut bytes), Some(Heard::Junk(6)));
+    assert_eq!(scanner.next(&mut bytes), Some(Heard::Frame(Frame::Ack)));
+}
+
+#[test]
+fn a_serial_host_that_never_acknowledges_fills_no_memory_and_may_still_do_it() {
+    let mut camera = Camera::new(Wire::Uart, Board::new(Loader::Sbl));
+    let ask = Frame::Command(Command::get_property(1, 0).encode()).encode();
+    for _ in 0..1000 {
+        camera.feed(ZERO, Input::Bytes(&ask));
+    }
+    let mut said = 0;
+    for _ in 0..100 {
+        while let Turn::Send(_) = camera.poll(ZERO) {
+            said += 1;
+        }
+        camera.feed(ZERO, Input::Bytes(&Frame::Ack.encode()));
+    }
+    assert!((2..=17).contains(&said), "{said}");
+    camera.feed(ZERO, Input::Bytes(&ask));
+    assert_eq!(camera.poll(ZERO), Turn::Send(Frame::Ack.encode()));
+}
+
+#[test]
+fn an_acknowledgement_is_heard_through_a_hail_of_damaged_packets() {
+    let mut camera = Camera::new(Wire::Uart, Board::new(Loader::Sbl));
+    let ask = Frame::Command(Command::read_memory(0x2000, 16, 0).encode()).encode();
+    camera.feed(ZERO, Input::Bytes(&ask));
+    while let Turn::Send(_) = camera.poll(ZERO) {}
+    let mut damaged = ask;
+    *damaged.last_mut().unwrap() ^= 1;
+    for _ in 0..20 {
+        camera.feed(ZERO, Input::Bytes(&damaged));
+    }
+    camera.feed(ZERO, Input::Bytes(&Frame::Ack.encode()));
+    let mut said = vec![];
+    while let Turn::Send(frame) = camera.poll(ZERO) {
+        said.push(frame);
+    }
+    assert_eq!(said.len(), 16 + 1);
+    assert_eq!(said[16], Frame::Data(vec![0; 16]).encode());
 }
 
 #[test]

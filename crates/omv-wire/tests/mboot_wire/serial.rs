@@ -311,3 +311,33 @@ fn a_padded_report_and_a_short_one_say_the_same() {
     assert_eq!(padded.len(), 1016);
     assert_eq!(hid::Report::decode(&short), hid::Report::decode(&padded));
 }
+
+#[test]
+fn a_response_come_twice_does_not_acknowledge_data() {
+    let command = Command::write_memory(0x2000, 1024, 0);
+    let mut host = Exchange::new(
+        Setup::new(Wire::Uart),
+        command,
+        Data::Out(vec![0; 1024].into()),
+    );
+    let accepted = hex("5a a4 0c 00 23 72 a0 00 00 02 00 00 00 00 04 00 00 00");
+    let ack = Frame::Ack.encode();
+    let packet = Frame::Data(vec![0; 512]).encode();
+    let mut said = |heard: &[u8]| {
+        if !heard.is_empty() {
+            host.feed(ZERO, Input::Bytes(heard));
+        }
+        let mut said = vec![];
+        for _ in 0..4 {
+            if let Turn::Send(frame) = host.poll(ZERO) {
+                said.push(frame);
+            }
+        }
+        said
+    };
+    assert_eq!(said(&[]).len(), 1);
+    assert_eq!(said(&ack).len(), 0);
+    assert_eq!(said(&accepted), [ack.clone(), packet.clone()]);
+    assert_eq!(said(&accepted), [ack.clone()]);
+    assert_eq!(said(&ack), [packet]);
+}

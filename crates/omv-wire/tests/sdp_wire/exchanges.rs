@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use omv_wire::sdp::{
     Answer, Camera, Command, DONE, Exchange, FILE_WRITTEN, Failure, Format, HAB_FAILURE, HAB_OPEN,
-    HAB_SUCCESS, Leave, Options, Request, Setup, WRITTEN, Wire, hab, hid,
+    HAB_SUCCESS, Leave, Options, Request, Setup, Target, WRITTEN, Wire, hab, hid,
 };
 use omv_wire::{Input, Machine, Turn};
 use proptest::prelude::*;
@@ -129,7 +129,6 @@ fn both_ends_exchange_the_bytes_sdphost_exchanges() {
 
 impl Chip {
     fn write_image(&mut self) {
-        use omv_wire::sdp::Target;
         self.write(LOAD, &image()).unwrap();
     }
 }
@@ -138,6 +137,8 @@ impl Chip {
 fn reports_are_padded_as_sdphost_pads_them() {
     let mut pair = Pair::default();
     let mut camera = rom(Options::default());
+    let behind = LOAD + 87_884;
+    camera.target_mut().write(behind, &[0xEE; 100]).unwrap();
     let answer = run(
         &mut pair,
         Wire::HID,
@@ -154,7 +155,7 @@ fn reports_are_padded_as_sdphost_pads_them() {
     assert_eq!(pair.to_host[1][..5], [4, 0x88, 0x88, 0x88, 0x88]);
     // The padding of the last report did not reach RAM.
     assert_eq!(camera.target().peek(LOAD, 87_884), image());
-    assert_eq!(camera.target().peek(LOAD + 87_884, 100), [0; 100]);
+    assert_eq!(camera.target().peek(behind, 100), [0xEE; 100]);
 }
 
 #[test]

@@ -1,0 +1,190 @@
+//! The buses there are, and the one camera that is meant: where virtual cameras are joined to
+//! the library.
+
+use std::cell::RefCell;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use omv_boards::{Board, State};
+use omv_camera::{Error, Event, Found, Looked, Stop, find, look, select, wait_for_camera};
+use omv_link::{Bus, LinkError};
+use omv_sim::rt1062::{Quirks, Rt1062, sample};
+use omv_sim::state::{self, Keeper, StateError};
+use omv_sim::{Camera, Hand, VirtualBus};
+
+use crate::cli::Common;
+use crate::fail::Fail;
+
+/// What begins the name of a camera inside this process.
+const INSIDE: &str = "sim:";
+/// How often a camera that slips away while it is looked at is looked for again.
+const TRIES: usize = 5;
+
+/// Everything cameras can hang on, and which of them was asked for.
+pub struct Bench {
+    /// The buses.
+    pub buses: Vec<Arc<dyn Bus>>,
+    /// The name given with `--camera`; none for a camera inside this process, which is alone.
+    pub wanted: Option<String>,
+    /// Asked for by Ctrl-C.
+    pub stop: Stop,
+    inside: Option<Inside>,
+}
+
+/// A camera that lives as long as this command.
+struct Inside {
+    bus: VirtualBus,
+    keeper: RefCell<Option<Keeper>>,
+}
+
+impl Bench {
+    /// Gathers the buses for a command.
+    ///
+    /// `who` is what others are told who find a camera taken: `omv flash`.
+    pub fn new(common: &Common, who: &str, stop: Stop) -> Result<Self, Fail> {
+        if let Some(spec) = common
+            .camera
+            .as_deref()
+            .and_then(|name| name.strip_prefix(INSIDE))
+        {
+            return Self::inside(spec, stop);
+        }
+        let mut buses: Vec<Arc<dyn Bus>> = vec![Arc::new(omv_link::native::NativeBus::new(who))];
+        buses.extend(crate::cmd::sim::running(who));
+        for address in &common.usbip {
+            let title = format!("usbip {address}");
+            buses.push(Arc::new(omv_link::usbip::UsbIpBus::new(
+                address, &title, who,
+            )));
+        }
+        Ok(Self {
+            buses,
+            wanted: common.camera.clone(),
+            stop,
+            inside: None,
+        })
+    }
+
+    /// A camera inside this process: `rt1062` or `rt1062@FILE`.
+    fn inside(spec: &str, stop: Stop) -> Result<Self, Fail> {
+        let (model, file) = match spec.split_once('@') {
+            Some((model, file)) => (model, Some(Path::new(file))),
+            None => (spec, None),
+        };
+        let camera = camera(model, None, file, Quirks::default())?;
+        let keep = |file| Keeper::keep(file, camera.chip(), camera.remains().jumper);
+        let keeper = file.map(keep).transpose().map_err(simulator)?;
+        let bus = VirtualBus::new("sim", vec![Box::new(camera) as Box<dyn Camera>]);
+        // It was plugged in long ago.
+        bus.pass(Duration::from_secs(5));
+        let inside = Inside {
+            bus: bus.clone(),
+            keeper: RefCell::new(keeper),
+        };
+        let buses: Vec<Arc<dyn Bus>> = vec![Arc::new(bus)];
+        Ok(Self {
+            buses,
+            wanted: None,
+            stop,
+            inside: Some(inside),
+        })
+    }
+
+    /// Plays the hands for a camera inside this process: there is nobody else to do it.
+    pub fn hands(&self, expect: &[State]) {
+        let Some(Inside { bus, .. }) = &self.inside else {
+            return;
+        };
+        bus.with(0, |camera, now| {
+            camera.hand(now, Hand::Unplug);
+            camera.hand(now, Hand::Jumper(expect.contains(&State::Sdp)));
+            camera.hand(now, Hand::Plug);
+        });
+    }
+
+    /// Keeps the state of a camera inside this process, if it was asked to be kept.
+    pub fn keep(&self) -> Result<(), Fail> {
+        let Some(Inside { bus, keeper }) = &self.inside else {
+            return Ok(());
+        };
+        let jumper = bus.with(0, |camera, _| camera.status().jumper);
+        match &mut *keeper.borrow_mut() {
+            Some(keeper) => keeper.save(jumper).map_err(simulator),
+            None => Ok(()),
+        }
+    }
+
+    /// Everything that may be a camera.
+    pub fn find(&self) -> Result<Vec<Found>, Fail> {
+        Ok(find(&self.buses)?)
+    }
+
+    /// The one camera that is meant, looked at. If none is there, waits for one to be plugged in.
+    pub fn camera(
+        &self,
+        board: Option<&'static Board>,
+        wait: Duration,
+        tell: &mut dyn FnMut(Event),
+    ) -> Result<Looked, Fail> {
+        let mut told = false;
+        for attempt in 1.. {
+            let mut found = self.find()?;
+            let wanted = self.wanted.as_deref();
+            let one = match select(found.clone(), wanted) {
+                Err(Error::NoCamera | Error::NotThisOne { .. }) if !wait.is_zero() => {
+                    if !told {
+                        let ask = "Plug the camera in now; if it is plugged in, unplug it and plug it in again.";
+                        tell(Event::Waiting {
+                            ask: ask.to_owned(),
+                        });
+                        told = true;
+                    }
+                    let accept = |one: &Found| select(vec![one.clone()], wanted).is_ok();
+                    found = wait_for_camera(&self.buses, wait, &self.stop, accept)?;
+                    select(found, wanted)?
+                }
+                other => other?,
+            };
+            match look(&one, board) {
+                // A bootloader's window closed, or the camera is just starting: look again.
+                Err(Error::Gone { .. } | Error::Link(LinkError::Gone)) if attempt < TRIES => {
+                    let bus = &one.bus;
+                    let soon = bus.now() + Duration::from_millis(300);
+                    while bus.now() < soon {
+                        bus.wait(soon)?;
+                    }
+                }
+                other => return Ok(other?),
+            }
+        }
+        Err(Error::NoCamera.into())
+    }
+}
+
+/// Makes a virtual camera: from its file if there is one, else as it is sold with this firmware.
+pub fn camera(
+    model: &str,
+    firmware: Option<Vec<u8>>,
+    file: Option<&Path>,
+    quirks: Quirks,
+) -> Result<Rt1062, Fail> {
+    let board = omv_boards::by_name(model);
+    if board.is_none_or(|board| board.name != "OPENMV_RT1060") {
+        let what = format!("there is no virtual camera `{model}` yet");
+        let help = "The one there is: rt1062".to_owned();
+        return Err(Fail::Usage { what, help });
+    }
+    if let Some(file) = file.filter(|file| file.exists()) {
+        let remains = state::load(file).map_err(simulator)?;
+        return Ok(Rt1062::from_remains(remains, quirks));
+    }
+    let firmware = firmware.unwrap_or_else(|| sample::firmware(sample::SHIPPED, 0x18_0000));
+    Ok(Rt1062::new(&firmware, quirks))
+}
+
+fn simulator(error: StateError) -> Fail {
+    Fail::Simulator {
+        what: error.to_string(),
+    }
+}

@@ -1,0 +1,11 @@
+//! One file a command, each over one or two functions of the library.
+
+pub mod flash;
+pub mod info;
+pub mod list;
+pub mod paper;
+pub mod recover;
+pub mod region;
+pub mod reset;
+pub mod sim;
+mod work;

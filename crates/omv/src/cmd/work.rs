@@ -1,0 +1,198 @@
+//! What every command that changes a camera does the same way: show the plan, ask for consent,
+//! run it, say what came of it.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::PathBuf;
+
+use omv_boards::{Board, State};
+use omv_camera::{Context, Event, Looked, Outcome, run};
+use omv_plan::{Plan, Step};
+use serde_json::{Value, json};
+
+use crate::bench::Bench;
+use crate::fail::Fail;
+use crate::output::{Output, clean, size};
+use crate::render::{Render, dry_run};
+
+/// Prints the plan instead of running it.
+pub fn show(plan: &Plan, looked: &Looked, output: &Output) -> Result<(), Fail> {
+    let steps = plan.describe();
+    if output.json {
+        let warnings = plan.warnings.clone();
+        output.object(&Event::Planned { steps, warnings })?;
+        return output.result(json!({
+            "camera": looked.found.label(),
+            "board": looked.board.name,
+            "state": looked.state,
+            "firmware": looked.firmware(),
+            "dry_run": true,
+        }));
+    }
+    output.line(&headline(looked))?;
+    dry_run(output, &steps, &plan.warnings)
+}
+
+/// Runs a plan to its end. `keep` says where to put a region that is read.
+pub fn execute(
+    bench: &Bench,
+    plan: &Plan,
+    looked: Looked,
+    output: &Output,
+    keep: &dyn Fn(&str) -> PathBuf,
+) -> Result<(Outcome, &'static Board), Fail> {
+    if !output.json {
+        eprintln!("{}", headline(&looked));
+    }
+    let board = looked.board;
+    let mut render = Render::new(output);
+    let done = run(
+        plan,
+        Context {
+            found: looked.found,
+            who: looked.who,
+            tell: &mut |event| {
+                let hands = hands_of(plan, &event);
+                render.event(event);
+                if let Some(expect) = hands {
+                    bench.hands(expect);
+                }
+            },
+            keep: &mut |region, bytes| write_new(&keep(region), bytes),
+            stop: bench.stop.clone(),
+        },
+    );
+    render.end()?;
+    bench.keep()?;
+    Ok((done?, board))
+}
+
+/// What hands are asked for by an event, if any.
+fn hands_of<'p>(plan: &'p Plan, event: &Event) -> Option<&'p [State]> {
+    let Event::Hands { step, .. } = event else {
+        return None;
+    };
+    match plan.steps.get(*step)? {
+        Step::Hands { expect, .. } => Some(expect),
+        _ => None,
+    }
+}
+
+/// Says what a camera is now, and what was done to it.
+pub fn conclude(
+    outcome: &Outcome,
+    board: &Board,
+    simulated: bool,
+    output: &Output,
+    more: Value,
+) -> Result<(), Fail> {
+    let firmware = outcome.firmware();
+    if output.json {
+        let mut fields = json!({
+            "camera": outcome.label,
+            "place": outcome.place,
+            "board": board.name,
+            "state": outcome.state,
+            "firmware": firmware,
+            "millis": outcome.took.as_millis() as u64,
+            "simulated": simulated,
+            "boot_fuse_set": outcome.boot_fuse_set,
+            "regions": outcome.regions,
+        });
+        if let (Some(fields), Value::Object(more)) = (fields.as_object_mut(), more) {
+            fields.extend(more);
+        }
+        return output.result(fields);
+    }
+    for region in &outcome.regions {
+        let proof = if region.verified {
+            "verified"
+        } else {
+            "not verified"
+        };
+        output.line(&format!(
+            "{:<9} {}  {proof}; {} written, {} were equal",
+            region.name,
+            size(region.bytes),
+            size(region.written_bytes),
+            size(region.skipped_bytes),
+        ))?;
+    }
+    if outcome.boot_fuse_set == Some(false) {
+        output.line(
+            "The boot fuse of this camera is clear: without it the chip starts in its ROM at every \
+             power-up. `omv recover --burn-boot-fuse` sets it, for ever.",
+        )?;
+    }
+    let clock = if simulated { " (a virtual camera)" } else { "" };
+    let took = outcome.took.as_secs_f64();
+    let now = match firmware {
+        Some(version) => format!("runs firmware {version}"),
+        None => format!("is in state `{}`", outcome.state),
+    };
+    let label = clean(&outcome.label);
+    output.line(&format!(
+        "{} {label} {now}. Took {took:.1} s{clock}.",
+        board.title
+    ))
+}
+
+/// Asks a person, or refuses where nobody can answer.
+pub fn consent(question: &str, yes: bool, output: &Output) -> Result<(), Fail> {
+    if yes {
+        return Ok(());
+    }
+    if output.json || !io::stdin().is_terminal() {
+        let command: Vec<String> = std::env::args().collect();
+        let (question, command) = (question.to_owned(), format!("{} --yes", command.join(" ")));
+        return Err(Fail::NeedsHands { question, command });
+    }
+    eprint!("{question} [y/N] ");
+    // A prompt that cannot be shown is still answered by whoever types.
+    let _ = io::stderr().flush();
+    let mut answer = String::new();
+    let _ = io::stdin().lock().read_line(&mut answer);
+    match answer.trim().to_ascii_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(Fail::Declined),
+    }
+}
+
+/// Writes a file whole or not at all; one that is there already is never replaced.
+fn write_new(path: &std::path::Path, bytes: &[u8]) -> io::Result<()> {
+    if path.exists() {
+        let text = format!("{} exists already", path.display());
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
+    }
+    let part = path.with_extension("part");
+    std::fs::write(&part, bytes).and_then(|()| std::fs::File::open(&part)?.sync_all())?;
+    std::fs::rename(&part, path).inspect_err(|_| {
+        let _ = std::fs::remove_file(&part);
+    })
+}
+
+fn headline(looked: &Looked) -> String {
+    let label = clean(&looked.found.label());
+    let state = match looked.firmware() {
+        Some(version) => format!("running {version}"),
+        None => format!("in state `{}`", looked.state),
+    };
+    format!("{} {label}, {state}", looked.board.title)
+}
+
+/// The board a person names.
+pub fn board(name: Option<&str>) -> Result<Option<&'static Board>, Fail> {
+    let Some(name) = name else { return Ok(None) };
+    match omv_boards::by_name(name) {
+        Some(board) => Ok(Some(board)),
+        None => {
+            let names: Vec<&str> = omv_boards::all()
+                .iter()
+                .map(|board| board.name.as_str())
+                .collect();
+            Err(Fail::Usage {
+                what: format!("no board is called `{name}`"),
+                help: format!("The names are: {}", names.join(", ")),
+            })
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Errors as a person meets them: what happened, while doing what, and what to do. Exit codes.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use omv_camera::Error;
+use omv_plan::Refusal;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub enum Fail {
+    /// The library's own error.
+    Camera(Error),
+    /// A file could not be read or written.
+    File {
+        path: PathBuf,
+        doing: &'static str,
+        source: io::Error,
+    },
+    /// A question that nobody is there to answer.
+    NeedsHands { question: String, command: String },
+    /// The person said no.
+    Declined,
+    /// A bad value on the command line that the parser cannot know.
+    Usage { what: String, help: String },
+    /// The simulator could not be started or reached.
+    Simulator { what: String },
+    /// Whoever read our output went away.
+    BrokenPipe,
+}
+
+impl Fail {
+    /// A file error; a full or closed pipe is none.
+    pub fn file(path: &Path, doing: &'static str, source: io::Error) -> Self {
+        Self::File {
+            path: path.to_owned(),
+            doing,
+            source,
+        }
+    }
+
+    /// Stable name.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Camera(error) => error.code(),
+            Self::File { .. } => "file",
+            Self::NeedsHands { .. } => "needs-hands",
+            Self::Declined => "declined",
+            Self::Usage { .. } => "usage",
+            Self::Simulator { .. } => "simulator",
+            Self::BrokenPipe => "broken-pipe",
+        }
+    }
+
+    /// What happened, one line.
+    pub fn message(&self) -> String {
+        match self {
+            Self::Camera(error) => error.to_string(),
+            Self::File {
+                path,
+                doing,
+                source,
+            } => format!("{doing} {}: {source}", path.display()),
+            Self::NeedsHands { question, .. } => format!("an answer is needed: {question}"),
+            Self::Declined => "nothing was done, as you wished".into(),
+            Self::Usage { what, .. } | Self::Simulator { what } => what.clone(),
+            Self::BrokenPipe => "nobody reads the output any more".into(),
+        }
+    }
+
+    /// What to do, one line.
+    pub fn help(&self) -> String {
+        match self {
+            Self::Camera(error) => hint(error).unwrap_or_else(|| error.help().to_owned()),
+            Self::File { .. } => {
+                "Check the path, your rights to it and the space on the disk.".into()
+            }
+            Self::NeedsHands { command, .. } => format!("If you agree, run: {command}"),
+            Self::Declined => "Run the command again when you are ready.".into(),
+            Self::Usage { help, .. } => help.clone(),
+            Self::Simulator { .. } => "`omv list` shows the virtual cameras that run.".into(),
+            Self::BrokenPipe => String::new(),
+        }
+    }
+
+    /// The exit code; the table is in `docs/errors.md`.
+    pub fn exit(&self) -> u8 {
+        match self {
+            Self::Camera(error) => exit_of(error),
+            Self::NeedsHands { .. } | Self::Declined => 8,
+            Self::Usage { .. } => 2,
+            Self::File { doing, .. } if *doing == "reading" => 9,
+            Self::File { .. } | Self::Simulator { .. } => 1,
+            Self::BrokenPipe => 0,
+        }
+    }
+}
+
+/// The same help in terms of this program's options, where they add something.
+fn hint(error: &Error) -> Option<String> {
+    Some(match error {
+        Error::NotThisOne { .. } | Error::NoCamera => {
+            format!("{} `omv list` shows what is there.", error.help())
+        }
+        Error::Several { which } => {
+            let first = which
+                .first()
+                .map_or("", |label| label.split(' ').next().unwrap_or(label));
+            format!("{} For example: -c {first}", error.help())
+        }
+        Error::WhichBoard { .. } => format!("{} For example: --board rt1062", error.help()),
+        Error::Refused(Refusal::NoLoader { .. }) => {
+            format!("{} Then name it with --loaders.", error.help())
+        }
+        Error::Refused(
+            Refusal::TooLarge { .. } | Refusal::NotValid { .. } | Refusal::UnknownLoader { .. },
+        ) => format!("{} (--force)", error.help()),
+        _ => return None,
+    })
+}
+
+fn exit_of(error: &Error) -> u8 {
+    match error.code() {
+        "no-camera" | "not-this-one" => 3,
+        "several-cameras" | "which-board" => 4,
+        "no-access" | "busy" => 5,
+        "camera-refused" | "protocol" | "foreign-loader" | "chip-locked" | "rom-refused"
+        | "bad-descriptors" | "bad-peer" | "no-function" | "device-stuck" => 6,
+        "verify-failed" => 7,
+        "no-hands" => 8,
+        "stopped" => 130,
+        _ if matches!(error, Error::Refused(_)) => 9,
+        _ => 1,
+    }
+}
+
+impl<E: Into<Error>> From<E> for Fail {
+    fn from(error: E) -> Self {
+        Self::Camera(error.into())
+    }
+}

@@ -1,0 +1,50 @@
+//! Hostile bytes for everything in omv that reads bytes: one plain function a target.
+//!
+//! ```text
+//!   fuzz_targets/NAME.rs --libFuzzer--> |
+//!   tests/corpus.rs ------replay------> | TARGETS: name, fn(&[u8])
+//! ```
+//!
+//! A target may do anything but panic, hang or let its output and memory grow out of proportion to
+//! what it is fed. Codecs are held to their round trip as well; machines are driven by a
+//! [`script`], and the host's side must come to an end when the camera falls silent.
+//!
+//! To add one: a function in the module of its crate or protocol, a line in [`TARGETS`], three
+//! lines in `fuzz_targets/`, a `[[bin]]` in `Cargo.toml`, and seeds in `corpus/NAME/`. The tests
+//! name what is missing.
+
+pub mod boards;
+pub mod identify;
+pub mod mboot;
+pub mod plan;
+pub mod script;
+pub mod sdp;
+pub mod usb;
+pub mod usbip;
+pub mod v1;
+pub mod v2;
+
+/// A target: takes any bytes, and panics on a finding.
+pub type Target = fn(&[u8]);
+
+/// Every target and its name, which is also the name of its program and of its corpus.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("boards_parse", boards::parse),
+    ("identify", identify::identify),
+    ("mboot_camera", mboot::camera),
+    ("mboot_codec", mboot::codec),
+    ("mboot_host", mboot::host),
+    ("plan_image", plan::image),
+    ("plan_zip", plan::zip),
+    ("sdp_camera", sdp::camera),
+    ("sdp_codec", sdp::codec),
+    ("sdp_host", sdp::host),
+    ("usb_descriptors", usb::descriptors),
+    ("usbip_camera", usbip::camera),
+    ("usbip_host", usbip::host),
+    ("v1_camera", v1::camera),
+    ("v1_host", v1::host),
+    ("v2_camera", v2::camera),
+    ("v2_codec", v2::codec),
+    ("v2_host", v2::host),
+];

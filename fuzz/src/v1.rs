@@ -1,0 +1,79 @@
+//! Protocol v1: a host that asks who is there, and the camera on each of its three stacks.
+//!
+//! The first byte sets the stage; a [`script`](crate::script) follows.
+
+use omv_wire::v1::camera::{Camera, Personality, Stack};
+use omv_wire::v1::codec::{Arch, Command};
+use omv_wire::v1::host::{Identify, Reset};
+use omv_wire::v2::Leave;
+
+use crate::script::{Limits, Script, Stage};
+
+const LIMITS: Limits = Limits {
+    frames: 64,
+    frame: 0x1_0000,
+};
+
+/// A host that identifies, or that resets, towards a camera that says anything.
+pub fn host(bytes: &[u8]) {
+    if let Some(arch) = bytes.first_chunk()
+        && let Ok(arch) = Arch::decode(arch)
+    {
+        assert!(Arch::decode(&arch.encode()).is_ok());
+    }
+    let Some((&choice, script)) = bytes.split_first() else {
+        return;
+    };
+    let script = Script::new(script);
+    match choice & 3 {
+        0 => {
+            let mut stage = Stage::new(Reset::new(Leave::Reset), LIMITS);
+            stage.play(script);
+            stage.must_end();
+        }
+        1 => {
+            let mut stage = Stage::new(Reset::new(Leave::Bootloader), LIMITS);
+            stage.play(script);
+            stage.must_end();
+        }
+        _ => {
+            let mut stage = Stage::new(Identify::new(), LIMITS);
+            stage.play(script);
+            stage.must_end();
+        }
+    }
+}
+
+/// A camera to which a host says anything.
+pub fn camera(bytes: &[u8]) {
+    if let Some(&header) = bytes.first_chunk()
+        && let Ok(command) = Command::decode(header)
+    {
+        assert_eq!(command.encode(), header);
+    }
+    let Some((&choice, script)) = bytes.split_first() else {
+        return;
+    };
+    let stack = match choice & 3 {
+        0 => Stack::Packets(64),
+        1 => Stack::Packets(512),
+        2 => Stack::StreamFatal,
+        _ => Stack::StreamForgiving,
+    };
+    let personality = Personality {
+        stack,
+        firmware: if choice & 4 == 0 {
+            [4, 5, 9]
+        } else {
+            [3, 5, 2]
+        },
+        arch: Arch {
+            arch: "OMVRT1060 32768 SDRAM".to_owned(),
+            kind: Some("IMXRT1060".to_owned()),
+            uid: Some([1, 2, 3]),
+        },
+        sensor: (choice & 8 != 0).then_some(0x7750),
+        running: choice & 16 != 0,
+    };
+    Stage::new(Camera::new(personality), LIMITS).play(Script::new(script));
+}

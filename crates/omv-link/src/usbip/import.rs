@@ -126,9 +126,11 @@ impl Import {
                 io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => End::Stuck,
                 _ => End::Gone,
             };
+            // The reason first: the reader, woken by the shutdown, only sees that it is over.
+            let error = self.shared.finish(end);
             // Part of the request may be out: nothing after it would be understood.
             let _ = writer.shutdown(Shutdown::Both);
-            self.shared.finish(end)
+            error
         })?;
         Ok(made)
     }

@@ -10,8 +10,8 @@
 //! `/omv/<name>/<serial number, or ->`. Such a device counts as simulated; every other one is a
 //! device of somebody else, of whose serial number the list knows nothing.
 //!
-//! Whatever the server does, each call ends: connecting after [`CONNECT_LIMIT`], listing after
-//! [`LIST_LIMIT`], opening after [`OPEN_LIMIT`].
+//! Whatever the server does, each call ends: connecting after 1 s, listing after 2 s more,
+//! opening after 2.5 s in all.
 //!
 //! Source: Linux Documentation/usb/usbip_protocol.rst, tools/usb/usbip.
 

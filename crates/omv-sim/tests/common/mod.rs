@@ -17,12 +17,17 @@ pub const LOADER: u16 = 0x0073;
 
 /// A camera that waits in its resident bootloader for ever: the record in its firmware says so.
 pub fn patient() -> Rt1062 {
+    patient_with(Quirks::default())
+}
+
+/// The same with quirks.
+pub fn patient_with(quirks: Quirks) -> Rt1062 {
     let mut firmware = sample::firmware(sample::SHIPPED, 0x1_0000);
     let mut record = [0xFF; 0x34];
     record[..4].copy_from_slice(b"kcfg");
     record[0x12..0x14].fill(0);
     firmware[0x23C0..0x23C0 + 0x34].copy_from_slice(&record);
-    Rt1062::new(&firmware, Quirks::default())
+    Rt1062::new(&firmware, quirks)
 }
 
 /// A camera as it is sold.

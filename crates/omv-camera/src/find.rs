@@ -88,11 +88,17 @@ impl Found {
 /// Looks at every bus. Nothing is opened, so no camera notices.
 ///
 /// # Errors
-/// When a bus itself fails; a machine without USB has no cameras and no error.
+/// When a bus fails and no other has a camera: one bus out of order hides nothing on the others.
+/// A machine without USB has no cameras and no error.
 pub fn find(buses: &[Arc<dyn Bus>]) -> Result<Vec<Found>, Error> {
     let mut all = Vec::new();
+    let mut failed = None;
     for bus in buses {
-        for seen in bus.list()? {
+        let listed = bus.list().unwrap_or_else(|error| {
+            failed = Some(error);
+            Vec::new()
+        });
+        for seen in listed {
             let id = UsbId {
                 vid: seen.vid,
                 pid: seen.pid,
@@ -107,7 +113,10 @@ pub fn find(buses: &[Arc<dyn Bus>]) -> Result<Vec<Found>, Error> {
             }
         }
     }
-    Ok(all)
+    match failed {
+        Some(error) if all.is_empty() => Err(error.into()),
+        _ => Ok(all),
+    }
 }
 
 /// Picks the one camera that is meant.

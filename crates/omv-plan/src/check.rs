@@ -58,8 +58,17 @@ pub fn check(board: &Board, image: &Image, room: u64) -> Vec<Finding> {
         .iter()
         .find(|rule| rule.region.eq_ignore_ascii_case(&image.region));
     if let Some(rule) = rule {
+        // Without vectors there is nothing to write last, and no start: forcing cannot help.
+        let cut_off = rule
+            .vectors
+            .is_some_and(|vectors| word(&image.bytes, vectors + 4).is_none());
+        let severity = if cut_off {
+            Severity::Impossible
+        } else {
+            Severity::Wrong
+        };
         for why in structure(rule, &image.bytes) {
-            add(Severity::Wrong, not_valid(why));
+            add(severity, not_valid(why));
         }
         if rule.holds_arch {
             let contents = inspect(&image.bytes);

@@ -86,6 +86,10 @@ pub fn flash(
         _ => return Err(Refusal::WrongState { state }),
     }
     plan.steps.push(Step::Hold { expect: State::Sbl });
+    if wish.erase_disk {
+        plan.steps
+            .extend(crate::region::disk_steps(board, wish.save_disk)?);
+    }
     write_images(&mut plan, wish)?;
     finish(&mut plan, None);
     Ok(plan)

@@ -95,6 +95,15 @@ pub enum Error {
         /// What it is.
         read: u8,
     },
+    /// It failed while the vectors were erased, and the camera is still there.
+    #[error("{cause}; the camera's start vectors are erased")]
+    VectorsErased {
+        /// What failed.
+        cause: Box<Error>,
+    },
+    /// Everything is written, but the chip does not boot from its flash.
+    #[error("the boot fuse is clear: without the wire, too, the camera starts in its ROM")]
+    BootFuseClear,
     /// The camera did not come back as expected.
     #[error("waited {} s for the camera to be `{expected}`; {instead}", seconds)]
     NotThere {
@@ -149,6 +158,8 @@ impl Error {
             Self::Locked => "chip-locked",
             Self::Rom { .. } => "rom-refused",
             Self::VerifyFailed { .. } => "verify-failed",
+            Self::VectorsErased { .. } => "vectors-erased",
+            Self::BootFuseClear => "boot-fuse-clear",
             Self::NotThere { .. } => "not-there",
             Self::Cycling { .. } => "cycling",
             Self::NoHands { .. } => "no-hands",
@@ -187,8 +198,20 @@ impl Error {
             Self::VerifyFailed { .. } => {
                 "Repeat the command; if the same address fails again, the camera's flash is worn out."
             }
+            Self::VectorsErased { .. } => {
+                "Leave the camera plugged in and repeat the command; if it loses power first, only the SBL wire brings it back."
+            }
+            Self::BootFuseClear => {
+                "All files are written. Recover again and agree to burn the fuse: it cannot be undone, and without it the camera does not start."
+            }
+            Self::NotThere {
+                expected: State::Sbl,
+                ..
+            } => {
+                "Remove shields from the camera: one that holds pin P11 low hides the bootloader. Then unplug it, plug it in again and repeat the command."
+            }
             Self::NotThere { .. } => {
-                "Unplug the camera, plug it in again and repeat the command; a camera that stays silent has to be recovered."
+                "If a wire is on the SBL pin, remove it. Unplug the camera, plug it in again and repeat the command; one that stays silent has to be recovered."
             }
             Self::Cycling { .. } => {
                 "Flash a firmware that is known to work; leave the camera plugged in while you do."

@@ -92,8 +92,15 @@ impl Loader {
     /// Reads bytes.
     pub(crate) fn read(&mut self, start: u32, size: u32) -> Result<Vec<u8>, Error> {
         let command = Command::read_memory(start, size, self.memory);
-        self.command(command, Data::In(size), "read flash")
-            .map(|reply| reply.data)
+        let reply = self.command(command, Data::In(size), "read flash")?;
+        // A camera that announces less than was asked for would leave bytes uncompared.
+        if reply.data.len() != size as usize {
+            return Err(Error::Protocol {
+                doing: "reading flash".into(),
+                what: format!("it sent {} of {size} bytes", reply.data.len()),
+            });
+        }
+        Ok(reply.data)
     }
 
     /// Puts an option word into RAM and has the loader act on it.

@@ -58,14 +58,16 @@ pub fn check(board: &Board, image: &Image, room: u64) -> Vec<Finding> {
         .iter()
         .find(|rule| rule.region.eq_ignore_ascii_case(&image.region));
     if let Some(rule) = rule {
-        // Without its vectors the camera would never show itself again without the wire.
-        let ends_early = rule.vectors.is_some_and(|at| size < u64::from(at) + 8);
+        // Without vectors there is nothing to write last, and no start: forcing cannot help.
+        let cut_off = rule
+            .vectors
+            .is_some_and(|vectors| word(&image.bytes, vectors + 4).is_none());
+        let severity = if cut_off {
+            Severity::Impossible
+        } else {
+            Severity::Wrong
+        };
         for why in structure(rule, &image.bytes) {
-            let severity = if ends_early {
-                Severity::Impossible
-            } else {
-                Severity::Wrong
-            };
             add(severity, not_valid(why));
         }
         if rule.holds_arch {

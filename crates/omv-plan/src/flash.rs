@@ -86,6 +86,10 @@ pub fn flash(
         _ => return Err(Refusal::WrongState { state }),
     }
     plan.steps.push(Step::Hold { expect: State::Sbl });
+    if wish.erase_disk {
+        plan.steps
+            .extend(crate::region::disk_steps(board, wish.save_disk)?);
+    }
     write_images(&mut plan, wish)?;
     finish(&mut plan, None);
     Ok(plan)
@@ -170,9 +174,7 @@ fn rebuild(mut plan: Plan, facts: &Mboot, state: State, wish: &Wish) -> Result<P
     if wish.burn_boot_fuse {
         plan.steps.push(Step::BurnFuse { word, mask });
     }
-    let leave = board
-        .identities(State::Sdp)
-        .find_map(|identity| identity.leave.clone());
+    let leave = leave_rom(board);
     finish(&mut plan, leave);
     Ok(plan)
 }
@@ -292,7 +294,7 @@ pub(crate) fn part(plan: &Plan, image: usize, name: &str, except: Option<&Range<
 }
 
 /// Back to running, and who runs there.
-fn finish(plan: &mut Plan, hands: Option<String>) {
+pub(crate) fn finish(plan: &mut Plan, hands: Option<String>) {
     let limit = millis(plan.board.limits.run);
     match hands {
         // With the wire in place every reset leads back into the ROM, and that is no error.
@@ -314,6 +316,12 @@ fn finish(plan: &mut Plan, hands: Option<String>) {
         }),
     }
     plan.steps.push(Step::Ask);
+}
+
+/// What hands must do so that the chip does not start in its ROM.
+pub(crate) fn leave_rom(board: &Board) -> Option<String> {
+    let mut identities = board.identities(State::Sdp);
+    identities.find_map(|identity| identity.leave.clone())
 }
 
 /// The board, if this program can flash it.

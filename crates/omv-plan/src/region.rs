@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use omv_boards::{Board, Region, Role, State};
 
-use crate::flash::{checked, part, rewrite, supported};
+use crate::flash::{checked, finish, leave_rom, part, rewrite, supported};
 use crate::step::{Plan, Step};
 use crate::{Image, Refusal, Wish};
 
@@ -19,7 +19,7 @@ pub fn save(board: &'static Board, state: State, region: &str) -> Result<Plan, R
     let mut plan = checked(board, Vec::new(), &Wish::default())?;
     enter(&mut plan, state)?;
     plan.steps.push(read(region));
-    leave(&mut plan);
+    leave(&mut plan, state);
     Ok(plan)
 }
 
@@ -48,7 +48,7 @@ pub fn restore(
     enter(&mut plan, state)?;
     let whole = part(&plan, 0, &region.name, None);
     rewrite(&mut plan, whole, wish);
-    leave(&mut plan);
+    leave(&mut plan, state);
     Ok(plan)
 }
 
@@ -62,7 +62,7 @@ pub fn erase_disk(board: &'static Board, state: State, save: bool) -> Result<Pla
     let mut plan = checked(board, Vec::new(), &Wish::default())?;
     enter(&mut plan, state)?;
     plan.steps.extend(disk_steps(board, save)?);
-    leave(&mut plan);
+    leave(&mut plan, state);
     Ok(plan)
 }
 
@@ -145,13 +145,13 @@ fn enter(plan: &mut Plan, state: State) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn leave(plan: &mut Plan) {
-    let limit = Duration::from_millis(plan.board.limits.run.into());
-    plan.steps.push(Step::Leave {
-        expect: State::Run,
-        limit,
-    });
-    plan.steps.push(Step::Ask);
+/// Back to running. Whatever runs in RAM came there by the wire, which is still in place.
+fn leave(plan: &mut Plan, state: State) {
+    let hands = match state {
+        State::Flashloader => leave_rom(plan.board),
+        _ => None,
+    };
+    finish(plan, hands);
 }
 
 fn find<'b>(board: &'b Board, region: &str) -> Result<&'b Region, Refusal> {

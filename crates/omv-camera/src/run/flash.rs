@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use omv_boards::Role;
 use omv_plan::{Image, Part};
 
 use super::Runner;
@@ -10,6 +11,9 @@ use crate::loader::CHUNK;
 
 /// The unit in which flash is compared and erased.
 const SECTOR: u32 = 0x1000;
+
+/// Chunks without one equal sector after which the rest is only probed.
+const GIVE_UP: u32 = 4;
 
 impl Runner<'_, '_> {
     pub(super) fn configure(&mut self) -> Result<(), Error> {
@@ -20,6 +24,7 @@ impl Runner<'_, '_> {
     /// The block that tells the ROM how to reach the flash, made by the loader itself.
     pub(super) fn boot_block(&mut self, start: u32, size: u32) -> Result<(), Error> {
         let facts = self.facts()?;
+        self.changed = true;
         let loader = self.loader()?;
         loader.erase(start..start + size)?;
         loader.configure(facts, facts.fcb_option)?;
@@ -62,18 +67,27 @@ impl Runner<'_, '_> {
         let total = length(&spans);
         let mut equal = Vec::new();
         let (mut done, mut same) = (0, 0);
+        let mut different_in_a_row = 0;
         for chunk in chunks(&spans) {
             self.check_stop("comparing")?;
-            let bytes = self.loader()?.read(chunk.start, chunk.end - chunk.start)?;
-            for (index, read) in bytes.chunks(SECTOR as usize).enumerate() {
-                let start = chunk.start + index as u32 * SECTOR;
-                let end = start + read.len() as u32;
-                if image.at(&(start..end)) == read {
-                    equal.push(start);
-                    same += u64::from(end - start);
+            // Where nothing was equal for a while, one sector speaks for its chunk: reading all
+            // of what will be rewritten anyway costs more than it can save.
+            let probe = chunk.start..(chunk.start + SECTOR).min(chunk.end);
+            let hopeless = different_in_a_row >= GIVE_UP && !self.is_equal(image, &probe)?;
+            let before = same;
+            if !hopeless {
+                let bytes = self.loader()?.read(chunk.start, chunk.end - chunk.start)?;
+                for (index, read) in bytes.chunks(SECTOR as usize).enumerate() {
+                    let start = chunk.start + index as u32 * SECTOR;
+                    let end = start + read.len() as u32;
+                    if image.at(&(start..end)) == read {
+                        equal.push(start);
+                        same += u64::from(end - start);
+                    }
                 }
             }
-            done += bytes.len() as u64;
+            different_in_a_row = if same == before { different_in_a_row + 1 } else { 0 };
+            done += u64::from(chunk.end - chunk.start);
             self.moved(done, total);
         }
         self.equal.insert(part.image, equal);
@@ -86,6 +100,12 @@ impl Runner<'_, '_> {
         })
     }
 
+    /// Whether the flash already holds what the image has in a range.
+    fn is_equal(&mut self, image: &Image, range: &Range<u32>) -> Result<bool, Error> {
+        let read = self.loader()?.read(range.start, range.end - range.start)?;
+        Ok(image.at(range) == read)
+    }
+
     pub(super) fn erase(&mut self, part: &Part) -> Result<String, Error> {
         let spans = self.differing(part);
         let total = length(&spans);
@@ -93,6 +113,8 @@ impl Runner<'_, '_> {
         for chunk in chunks(&spans) {
             self.check_stop("erasing")?;
             let size = u64::from(chunk.end - chunk.start);
+            self.vectors_erased |= self.holds_vectors(&chunk);
+            self.changed = true;
             self.loader()?.erase(chunk)?;
             done += size;
             self.report(part.image).erased_bytes += size;
@@ -107,10 +129,15 @@ impl Runner<'_, '_> {
         let spans = within(&self.differing(part), image);
         let total = length(&spans);
         let mut done = 0;
+        // What takes 50 ms and makes the camera start again is not worth stopping before.
+        let brief = self.vectors_erased && total <= u64::from(SECTOR);
         for chunk in chunks(&spans) {
-            self.check_stop("writing")?;
+            if !brief {
+                self.check_stop("writing")?;
+            }
             let bytes = image.at(&chunk);
             self.loader()?.write(chunk.start, bytes)?;
+            self.vectors_erased &= !self.holds_vectors(&chunk);
             done += bytes.len() as u64;
             self.report(part.image).written_bytes += bytes.len() as u64;
             self.moved(done, total);
@@ -151,6 +178,7 @@ impl Runner<'_, '_> {
         let whole = start..start + size;
         for chunk in chunks(std::slice::from_ref(&whole)) {
             self.check_stop("erasing")?;
+            self.changed = true;
             self.loader()?.erase(chunk.clone())?;
             let read = self.loader()?.read(chunk.start, chunk.end - chunk.start)?;
             if let Some(at) = read.iter().position(|byte| *byte != 0xFF) {
@@ -172,7 +200,8 @@ impl Runner<'_, '_> {
     ///
     /// Where the firmware in flash has good vectors and leaves the record's page blank, the page
     /// is programmed without an erase; else the sector is written with the new vectors and the
-    /// record, which costs one more erase of it.
+    /// record, which costs one more erase of it. A camera that is parked already stays so, and
+    /// one where no other sector differs needs no parking.
     pub(super) fn park(&mut self, image: usize, sector: &Range<u32>) -> Result<String, Error> {
         let facts = self.facts()?;
         let park = &facts.park;
@@ -185,14 +214,23 @@ impl Runner<'_, '_> {
 
         let plan = self.plan;
         let new = &plan.images[image];
+        if self.differs_only_in(image, sector) {
+            return Ok("not needed, nothing else differs".into());
+        }
         let size = sector.end - sector.start;
         let now = self.loader()?.read(sector.start, size)?;
         let page = (park.page - sector.start) as usize;
         let free = now[page..page + record.len()]
             .iter()
             .all(|byte| *byte == 0xFF);
-        let in_place = free && self.vectors_pass(&now);
+        let pass = self.vectors_pass(&now);
+        if pass && now[page..page + record.len()] == record {
+            return Ok("it is parked already".into());
+        }
+        let in_place = free && pass;
+        self.changed = true;
         if !in_place {
+            self.vectors_erased = true;
             let mut parked = vec![0xFF; size as usize];
             let from = new.at(sector);
             parked[..from.len()].copy_from_slice(from);
@@ -200,6 +238,7 @@ impl Runner<'_, '_> {
             let loader = self.loader()?;
             loader.erase(sector.clone())?;
             loader.write(sector.start, &parked)?;
+            self.vectors_erased = false;
         } else {
             self.loader()?.write(park.page, &record)?;
         }
@@ -262,6 +301,22 @@ impl Runner<'_, '_> {
         }
         self.boot_fuse = Some(true);
         Ok("burned, and read back".into())
+    }
+
+    /// Whether a range holds the sector whose reset vector opens the bootloader's window.
+    fn holds_vectors(&self, range: &Range<u32>) -> bool {
+        let firmware = self.plan.board.role(Role::Firmware);
+        let sector = firmware.and_then(|region| region.vector_sector);
+        sector.is_some_and(|start| range.contains(&start))
+    }
+
+    /// Whether all of an image outside a sector is known to be in flash already.
+    fn differs_only_in(&self, image: usize, sector: &Range<u32>) -> bool {
+        let equal = self.equal.get(&image).map_or(&[][..], Vec::as_slice);
+        let is_equal = |start: u32| sector.contains(&start) || equal.binary_search(&start).is_ok();
+        let image = &self.plan.images[image];
+        let mut sectors = (image.start..image.end()).step_by(SECTOR as usize);
+        sectors.all(is_equal)
     }
 
     /// The sectors of a part that are not known to be equal, neighbours joined.

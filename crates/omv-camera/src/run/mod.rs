@@ -11,6 +11,7 @@ use std::io;
 use std::time::Duration;
 
 use omv_boards::State;
+use omv_link::LinkError;
 use omv_plan::{Plan, Step, sha256};
 use omv_wire::identify::Who;
 use serde::Serialize;
@@ -92,7 +93,7 @@ pub fn run(plan: &Plan, context: Context<'_>) -> Result<Outcome, Error> {
         runner.step = index;
         let began = runner.now();
         (runner.context.tell)(Event::Started { step: index });
-        match runner.one(step) {
+        match runner.check_step(step).and_then(|()| runner.one(step)) {
             Ok(outcome) => {
                 let millis = (runner.now() - began).as_millis() as u64;
                 (runner.context.tell)(Event::Finished {
@@ -102,6 +103,7 @@ pub fn run(plan: &Plan, context: Context<'_>) -> Result<Outcome, Error> {
                 });
             }
             Err(error) => {
+                let error = runner.explain(error);
                 (runner.context.tell)(Event::Failed {
                     step: index,
                     code: error.code(),
@@ -126,6 +128,10 @@ pub(crate) struct Runner<'p, 'c> {
     /// Bytes of each image that were verified or found equal.
     proven: BTreeMap<usize, u64>,
     boot_fuse: Option<bool>,
+    /// Whether the sector that opens the bootloader's window is erased and not yet written.
+    vectors_erased: bool,
+    /// Whether anything was erased or programmed.
+    changed: bool,
 }
 
 impl<'p, 'c> Runner<'p, 'c> {
@@ -141,6 +147,8 @@ impl<'p, 'c> Runner<'p, 'c> {
             reports: BTreeMap::new(),
             proven: BTreeMap::new(),
             boot_fuse: None,
+            vectors_erased: false,
+            changed: false,
         }
     }
 
@@ -209,6 +217,18 @@ impl<'p, 'c> Runner<'p, 'c> {
         })
     }
 
+    /// Fails before a step if stopping was asked for. Not between an erase of the vectors and
+    /// their write: that is over in a moment, and the camera would not start without it.
+    fn check_step(&self, step: &Step) -> Result<(), Error> {
+        let writes_vectors = self.vectors_erased && matches!(step, Step::Write { .. });
+        if !self.context.stop.asked() || writes_vectors || matches!(step, Step::Hands { .. }) {
+            return Ok(());
+        }
+        let info = self.plan.describe();
+        let info = &info[self.step];
+        self.check_stop(&format!("preparing to {} {}", info.verb, info.what))
+    }
+
     /// Fails if stopping was asked for; `state` says what the camera is left as.
     fn check_stop(&self, doing: &str) -> Result<(), Error> {
         if !self.context.stop.asked() {
@@ -216,13 +236,32 @@ impl<'p, 'c> Runner<'p, 'c> {
         }
         let state = match self.state {
             State::Run => "the camera runs",
-            State::Sdp => "the camera waits in its ROM, nothing was written",
-            _ => "the camera waits in its bootloader until it loses power",
+            State::Sdp => "the camera waits in its ROM",
+            _ if self.vectors_erased => {
+                "the camera waits in its bootloader; if it loses power now, only the SBL wire brings it back"
+            }
+            _ if self.changed => {
+                "the camera waits in its bootloader until it loses power; the work on its flash is not finished"
+            }
+            _ => "the camera waits in its bootloader until it loses power; nothing was changed",
         };
         Err(Error::Stopped {
             doing: doing.to_owned(),
             state: state.to_owned(),
         })
+    }
+
+    /// An error that must be told differently because of the state it leaves the camera in.
+    fn explain(&self, error: Error) -> Error {
+        let still_there = matches!(
+            error,
+            Error::Status { .. } | Error::Protocol { .. } | Error::Link(LinkError::Stuck)
+        );
+        if self.vectors_erased && still_there {
+            let cause = Box::new(error);
+            return Error::VectorsErased { cause };
+        }
+        error
     }
 
     fn outcome(mut self, start: Duration) -> Outcome {

@@ -57,6 +57,13 @@ impl Runner<'_, '_> {
         expect: &[State],
         limit: Duration,
     ) -> Result<(), Error> {
+        match (expect, self.state, self.boot_fuse) {
+            // It came up by itself: there was no wire.
+            ([State::Run], State::Run, _) => return Ok(()),
+            // No hands can help: the chip would start in its ROM again.
+            ([State::Run], _, Some(false)) => return Err(Error::BootFuseClear),
+            _ => {}
+        }
         (self.context.tell)(Event::Hands {
             step: self.step,
             ask: ask.to_owned(),
@@ -73,9 +80,17 @@ impl Runner<'_, '_> {
             place: Some(&place),
             before: elsewhere.collect(),
         };
-        let mut seen = Vec::new();
-        let waited = wait_for(&bus, &awaited, limit, &self.context.stop, |other| {
-            seen.push(other.clone());
+        let at_first = self.context.found.seen.visit;
+        let (tell, stop) = (&mut self.context.tell, &self.context.stop);
+        let mut instead = None;
+        let waited = wait_for(&bus, &awaited, limit, stop, |other| {
+            if other.seen.visit != at_first {
+                instead = Some(other.state());
+                (tell)(Event::State {
+                    place: other.seen.place.to_string(),
+                    state: instead,
+                });
+            }
         })?;
         match waited {
             Waited::Here(found) => {
@@ -83,9 +98,17 @@ impl Runner<'_, '_> {
                 self.arrived(found, state);
                 Ok(())
             }
-            Waited::Other(_) | Waited::Nothing => Err(Error::NoHands {
-                ask: ask.to_owned(),
-                seconds: limit.as_secs(),
+            Waited::Other(_) | Waited::Nothing => Err(match (instead, expect) {
+                // Somebody did something, and it came back as something else.
+                (Some(instead), [expected, ..]) => Error::NotThere {
+                    expected: *expected,
+                    seconds: limit.as_secs(),
+                    instead: format!("it came as `{instead}` instead"),
+                },
+                _ => Error::NoHands {
+                    ask: ask.to_owned(),
+                    seconds: limit.as_secs(),
+                },
             }),
         }
     }

@@ -1,6 +1,10 @@
 //! A workbench for tests: a virtual RT1062 on a bus in virtual time, and what one does to it.
 #![allow(dead_code)]
 
+mod meddle;
+
+pub use meddle::Meddled;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,10 +50,14 @@ pub struct Bench {
     pub times: Vec<Duration>,
     /// Whether the person does what a plan asks for.
     pub obliging: bool,
-    /// The step at whose start stopping is asked for.
-    pub stop_at: Option<usize>,
+    /// Whether the person only unplugs the camera and plugs it in again, whatever was asked.
+    pub replug_when_asked: bool,
+    /// The event at which stopping is asked for.
+    pub stop_when: Option<fn(&Event) -> bool>,
     /// Whether what is read from the camera can be kept.
     pub keeps: bool,
+    /// What the library is given instead of the bus itself.
+    pub between: Option<Meddled>,
     pub kept: Vec<(String, Vec<u8>)>,
     pub stop: Stop,
 }
@@ -70,8 +78,10 @@ impl Bench {
             events: Vec::new(),
             times: Vec::new(),
             obliging: true,
-            stop_at: None,
+            replug_when_asked: false,
+            stop_when: None,
             keeps: true,
+            between: None,
             kept: Vec::new(),
             stop: Stop::default(),
         }
@@ -89,6 +99,11 @@ impl Bench {
         let bench = Self::with(Rt1062::from_remains(remains, quirks));
         bench.pass(1);
         bench
+    }
+
+    /// Time on the camera's clock.
+    pub fn now(&self) -> Duration {
+        self.bus.now()
     }
 
     /// Lets seconds pass.
@@ -121,7 +136,10 @@ impl Bench {
 
     /// The bus as the library wants it.
     pub fn buses(&self) -> Vec<Arc<dyn Bus>> {
-        vec![Arc::new(self.bus.clone())]
+        match &self.between {
+            Some(meddled) => vec![Arc::new(meddled.clone())],
+            None => vec![Arc::new(self.bus.clone())],
+        }
     }
 
     /// Looks at the one camera there is.
@@ -147,13 +165,17 @@ impl Bench {
     /// Runs a plan.
     pub fn run(&mut self, plan: &Plan, looked: Looked) -> Result<Outcome, Error> {
         let (events, times, kept) = (&mut self.events, &mut self.times, &mut self.kept);
-        let (bus, stop, stop_at) = (&self.bus, &self.stop, self.stop_at);
+        let (bus, stop, stop_when) = (&self.bus, &self.stop, self.stop_when);
         let (obliging, keeps) = (self.obliging, self.keeps);
+        let replugs = self.replug_when_asked;
         let mut tell = |event: Event| {
             times.push(bus.now());
+            if stop_when.is_some_and(|when| when(&event)) {
+                stop.ask();
+            }
             match &event {
                 Event::Hands { step, .. } if obliging => oblige(bus, &plan.steps[*step]),
-                Event::Started { step } if Some(*step) == stop_at => stop.ask(),
+                Event::Hands { .. } if replugs => give_a_hand(bus, &[Hand::Unplug, Hand::Plug]),
                 _ => {}
             }
             events.push(event);
@@ -173,6 +195,31 @@ impl Bench {
             stop: stop.clone(),
         };
         run(plan, context)
+    }
+
+    /// What the finished steps with this verb came to, in order.
+    pub fn outcomes(&self, verb: &str) -> Vec<String> {
+        let planned = self.events.iter().rev().find_map(|event| match event {
+            Event::Planned { steps, .. } => Some(steps),
+            _ => None,
+        });
+        let steps = planned.expect("there was a plan");
+        let finished = self.events.iter().filter_map(|event| match event {
+            Event::Finished { step, outcome, .. } if steps[*step].verb == verb => outcome.clone(),
+            _ => None,
+        });
+        finished.collect()
+    }
+
+    /// Sectors erased since the camera was made.
+    pub fn erased(&self) -> u64 {
+        self.status().erased_sectors
+    }
+
+    /// Changes the flash behind everybody's back.
+    pub fn place(&self, address: u32, bytes: &[u8]) {
+        let offset = (address - 0x6000_0000) as usize;
+        self.camera(|camera| camera.chip().lock().nor.place(offset, bytes));
     }
 
     /// Bytes of the camera's flash, by address.

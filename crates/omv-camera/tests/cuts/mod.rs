@@ -10,8 +10,8 @@ mod owner;
 mod table;
 
 pub use job::{Job, Size, attempt};
-pub use moments::{Cut, Dice, Span, measure, moments};
-pub use owner::{Case, arrived, repair, suffer, suffer_twice};
+pub use moments::{Cut, Dice, Span, measure, moments, spread};
+pub use owner::{Case, arrived, suffer, suffer_twice};
 pub use table::{Line, all};
 
 /// First address of the sector whose reset vector opens the bootloader's window.

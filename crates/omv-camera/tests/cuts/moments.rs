@@ -9,8 +9,6 @@ use super::{Job, VECTORS, attempt};
 
 /// Cuts inside a step that changes no flash, and the least for any other.
 const INSIDE: usize = 20;
-/// How many times as often a step is cut that rewrites the vectors and nothing else.
-const RISKY: usize = 3;
 
 /// One step of an uncut run, on the camera's clock.
 #[derive(Clone)]
@@ -49,14 +47,6 @@ impl Span {
             _ => None,
         }
     }
-
-    fn weight(&self) -> usize {
-        match (self.changes_flash(), self.part()) {
-            (false, _) => 0,
-            (true, Some(part)) if part.name == "vectors" => RISKY,
-            (true, _) => 1,
-        }
-    }
 }
 
 /// Runs an operation uncut and notes when each of its steps began and ended.
@@ -88,18 +78,19 @@ pub fn measure(job: &Job) -> Vec<Span> {
 }
 
 /// `count` cuts: one at the end of every step, at least twenty inside each, the rest inside
-/// those that change flash. Half of those inside a step are evenly spread, half are anywhere.
+/// those that change flash, as many in the rewriting of the one vector sector as in that of all
+/// others. Half of those inside a step are evenly spread, half are anywhere.
 pub fn moments(spans: &[Span], count: usize, seed: u64) -> Vec<Cut> {
     let mut dice = Dice::new(seed);
-    let weights: usize = spans.iter().map(Span::weight).sum();
+    let changing = spans.iter().filter(|span| span.changes_flash()).count();
     let rest = count.saturating_sub(spans.len() * (INSIDE + 1));
     let mut cuts = Vec::new();
     let mut given = 0;
     for (step, span) in spans.iter().enumerate() {
         // Shares are given out from the top so that they add up to what there is.
         let before = given;
-        given += span.weight();
-        let share = |weight: usize| (rest * weight).checked_div(weights).unwrap_or(0);
+        given += usize::from(span.changes_flash());
+        let share = |given: usize| (rest * given).checked_div(changing).unwrap_or(0);
         let inside = INSIDE + share(given) - share(before);
         let length = span.end - span.start;
         let torn = |index: usize| (index / 2) % 2 == 1;
@@ -109,19 +100,28 @@ pub fn moments(spans: &[Span], count: usize, seed: u64) -> Vec<Cut> {
                 _ => dice.fraction(),
             };
             let at = span.start + length.mul_f64(part);
-            cuts.push(Cut {
-                step,
-                at,
-                torn: torn(index),
-            });
+            let torn = torn(index);
+            cuts.push(Cut { step, at, torn });
         }
-        cuts.push(Cut {
-            step,
-            at: span.end,
-            torn: torn(step),
-        });
+        let (at, torn) = (span.end, torn(step));
+        cuts.push(Cut { step, at, torn });
     }
     cuts
+}
+
+/// `count` cuts at even distances from the start of the first step to the end of the last.
+pub fn spread(spans: &[Span], count: usize) -> Vec<Cut> {
+    let (first, last) = (spans[0].start, spans[spans.len() - 1].end);
+    let cut = |index: usize| {
+        let at = first + (last - first).mul_f64((index as f64 + 0.5) / count as f64);
+        let step = spans.iter().position(|span| at <= span.end);
+        Cut {
+            step: step.unwrap_or(spans.len() - 1),
+            at,
+            torn: index % 2 == 1,
+        }
+    };
+    (0..count).map(cut).collect()
 }
 
 /// Repeatable chance: SplitMix64.

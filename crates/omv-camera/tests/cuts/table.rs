@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use super::Case;
+use super::{Case, Cut, Span};
 
 /// Threads: the machines that run this have two cores.
 const THREADS: usize = 2;
@@ -12,18 +12,20 @@ const THREADS: usize = 2;
 pub struct Line {
     pub name: String,
     pub cases: Vec<Case>,
+    /// How long the operation is in a state where a cut means the wire, as far as the cuts tell.
+    pub at_risk: Duration,
     pub wall: Duration,
 }
 
 /// Makes every cut.
-pub fn all<C: Copy + Sync>(name: &str, cuts: &[C], suffer: impl Fn(C) -> Case + Sync) -> Line {
+pub fn all(name: &str, spans: &[Span], cuts: &[Cut], suffer: impl Fn(Cut) -> Case + Sync) -> Line {
     let began = Instant::now();
     let share = |thread: usize| {
         let own = cuts.iter().skip(thread).step_by(THREADS);
         own.map(|cut| suffer(*cut)).collect::<Vec<Case>>()
     };
     let share = &share;
-    let cases = std::thread::scope(|scope| {
+    let cases: Vec<Case> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS)
             .map(|thread| scope.spawn(move || share(thread)))
             .collect();
@@ -31,8 +33,15 @@ pub fn all<C: Copy + Sync>(name: &str, cuts: &[C], suffer: impl Fn(C) -> Case + 
         done.flat_map(|cases| cases.expect("no case panics"))
             .collect()
     });
+    let at_risk = spans.iter().enumerate().map(|(step, span)| {
+        let inside = cases.iter().filter(|case| case.cut.step == step);
+        let wires = inside.clone().filter(|case| case.wire).count();
+        let share = wires as f64 / inside.count().max(1) as f64;
+        (span.end - span.start).mul_f64(share)
+    });
     Line {
         name: name.to_owned(),
+        at_risk: at_risk.sum(),
         cases,
         wall: began.elapsed(),
     }
@@ -49,6 +58,11 @@ impl Line {
         self.count(|case| case.wire)
     }
 
+    /// How many started firmware that was not whole.
+    pub fn half_written(&self) -> usize {
+        self.count(|case| case.half_written)
+    }
+
     /// The cases that did not arrive.
     pub fn stuck(&self) -> Vec<&Case> {
         self.cases
@@ -60,11 +74,12 @@ impl Line {
     /// The heading of the table.
     pub fn heading() -> String {
         format!(
-            "{:<34} {:>6} {:>6} {:>6} {:>6} {:>8} {:>6} {:>6} {:>9} {:>7}",
+            "{:<27} {:>6} {:>6} {:>6} {:>9} {:>6} {:>8} {:>6} {:>6} {:>9} {:>7}",
             "operation",
             "cuts",
             "torn",
             "wire",
+            "at risk",
             "half",
             "arrived",
             "stuck",
@@ -81,12 +96,13 @@ impl fmt::Display for Line {
         let tries = self.cases.iter().map(|case| case.tries).max();
         write!(
             f,
-            "{:<34} {:>6} {:>6} {:>6} {:>6} {:>8} {:>6} {:>6} {:>7.1} s {:>5.1} s",
+            "{:<27} {:>6} {:>6} {:>6} {:>6} ms {:>6} {:>8} {:>6} {:>6} {:>7.1} s {:>5.1} s",
             self.name,
             self.cases.len(),
             self.count(|case| case.cut.torn),
             self.wires(),
-            self.count(|case| case.half_written),
+            self.at_risk.as_millis(),
+            self.half_written(),
             self.count(|case| case.stuck.is_none()),
             self.stuck().len(),
             tries.unwrap_or_default(),

@@ -308,7 +308,8 @@ impl Rt1062 {
             Some(firmware) => self.become_later(self.times.firmware, Next::Firmware(firmware)),
             None => {
                 self.half_written_starts += 1;
-                self.become_later(self.times.crash, Next::Reset);
+                // The ROM runs after this reset as after any other.
+                self.become_later(self.times.crash + self.times.rom, Next::Reset);
             }
         }
     }

@@ -39,10 +39,7 @@ pub fn firmware(version: &str, size: usize) -> Vec<u8> {
     image[..VECTORS + 0x1000].fill(0xFF);
     image[..512].copy_from_slice(&flash_configuration());
     ivt(&mut image[0x1000..0x1020], 0x6004_1000, 0x6004_2000);
-    // Real releases differ in their vectors too.
-    let reset = 0x6004_3101 + 0x20 * u32::from(image[0x3100] & 0x3F);
-    let vectors = [0x2002_0000_u32, reset, 0x6004_3021, 0x6004_3041];
-    for (slot, vector) in vectors.iter().enumerate() {
+    for (slot, vector) in vectors(version).iter().enumerate() {
         image[VECTORS + 4 * slot..][..4].copy_from_slice(&vector.to_le_bytes());
     }
     let strings = format!(
@@ -52,6 +49,16 @@ pub fn firmware(version: &str, size: usize) -> Vec<u8> {
     image[FIRMWARE_SEAL + seal::SIZE..][..strings.len()].copy_from_slice(strings.as_bytes());
     seal::apply(&mut image, FIRMWARE_SEAL);
     image
+}
+
+/// Initial stack pointer, then the handlers: of the core's 15 exceptions and the chip's 160
+/// interrupts. They lie elsewhere in each version, as the linker puts them.
+fn vectors(version: &str) -> [u32; 176] {
+    let code = 0x6004_3101 + (seed(version) & 0x7E0);
+    std::array::from_fn(|slot| match slot {
+        0 => 0x2002_0000,
+        slot => code + 0x10 * (slot as u32 - 1),
+    })
 }
 
 /// A ROM file system image of `size` bytes: the header of an empty one, then filler.
@@ -89,8 +96,8 @@ pub fn flash_configuration() -> [u8; 512] {
     block
 }
 
-fn loader(size: usize, at: u32, entry: u32, seed: &str) -> Vec<u8> {
-    let mut image = filler(size, seed);
+fn loader(size: usize, at: u32, entry: u32, text: &str) -> Vec<u8> {
+    let mut image = filler(size, text);
     ivt(&mut image[..0x20], at, entry);
     seal::apply(&mut image, LOADER_SEAL);
     image
@@ -105,11 +112,8 @@ fn ivt(bytes: &mut [u8], own: u32, entry: u32) {
 }
 
 /// Bytes that look like code to a flash chip and differ from version to version.
-fn filler(size: usize, seed: &str) -> Vec<u8> {
-    let start = seed.bytes().fold(0x811C_9DC5_u32, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    });
-    let mut state = start | 1;
+fn filler(size: usize, text: &str) -> Vec<u8> {
+    let mut state = seed(text) | 1;
     (0..size)
         .map(|_| {
             state ^= state << 13;
@@ -118,4 +122,11 @@ fn filler(size: usize, seed: &str) -> Vec<u8> {
             (state >> 24) as u8
         })
         .collect()
+}
+
+/// A number that belongs to a text: FNV-1a.
+fn seed(text: &str) -> u32 {
+    text.bytes().fold(0x811C_9DC5, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    })
 }

@@ -331,7 +331,7 @@ fn of_two_cameras_none_is_taken_unless_it_is_named() {
     let looked = look(&second, None).unwrap();
     let plan = omv_plan::flash(board(), State::Run, images(), &Wish::default()).unwrap();
     let outcome = bench.run(&plan, looked).unwrap();
-    assert_eq!(outcome.found.unwrap().place, "pair 2");
+    assert_eq!(outcome.place, "pair 2");
     let erased = |port| {
         bench
             .bus

@@ -88,7 +88,7 @@ pub fn restart(board: &'static Board, state: State, bootloader: bool) -> Result<
         _ => enter(&mut plan, state)?,
     }
     if !bootloader {
-        leave(&mut plan);
+        leave(&mut plan, state);
     }
     Ok(plan)
 }

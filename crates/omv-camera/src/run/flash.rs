@@ -86,7 +86,11 @@ impl Runner<'_, '_> {
                     }
                 }
             }
-            different_in_a_row = if same == before { different_in_a_row + 1 } else { 0 };
+            different_in_a_row = if same == before {
+                different_in_a_row + 1
+            } else {
+                0
+            };
             done += u64::from(chunk.end - chunk.start);
             self.moved(done, total);
         }

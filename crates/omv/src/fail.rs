@@ -127,7 +127,7 @@ fn exit_of(error: &Error) -> u8 {
         "camera-refused" | "protocol" | "foreign-loader" | "chip-locked" | "rom-refused"
         | "bad-descriptors" | "bad-peer" | "no-function" | "device-stuck" => 6,
         "verify-failed" => 7,
-        "no-hands" => 8,
+        "no-hands" | "boot-fuse-clear" => 8,
         "stopped" => 130,
         _ if matches!(error, Error::Refused(_)) => 9,
         _ => 1,

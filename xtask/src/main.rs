@@ -58,7 +58,7 @@ fn perform(words: &[&str]) -> Result<()> {
         ["fuzz"] => fuzz::fuzz(&shop),
         ["matrix"] => work::matrix(&shop, Matrix::Short),
         ["matrix", "--long"] => work::matrix(&shop, Matrix::Long),
-        ["bench"] => shop.cargo(["bench", "--workspace"]).stream(),
+        ["bench"] => work::bench(&shop),
         ["docs"] => work::docs(&shop),
         _ => bail!("unknown: {}\n\n{HELP}", words.join(" ")),
     }

@@ -63,6 +63,17 @@ pub fn unit(shop: &Shop) -> Result<()> {
     job.env("OMV_JUDGES", judges).stream()
 }
 
+/// Every benchmark, on the program as it is released.
+///
+/// # Errors
+/// When the program does not build, or a benchmark fails to run.
+pub fn bench(shop: &Shop) -> Result<()> {
+    shop.cargo(["release"]).stream()?;
+    let program = shop.target.join("x86_64-unknown-linux-gnu/release/omv");
+    let job = shop.cargo(["bench", "--workspace"]);
+    job.env("OMV_PROGRAM", program).stream()
+}
+
 /// Power cuts, optimised: there are thousands of flashes in it.
 ///
 /// # Errors

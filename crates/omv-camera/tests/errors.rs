@@ -241,7 +241,8 @@ fn a_code_belongs_to_one_error_only() {
 fn messages_begin_small_and_help_is_whole_sentences_about_the_world() {
     for (message, code, help) in all() {
         let first = message.chars().next().expect("there is a message");
-        assert!(!first.is_uppercase(), "{code}: {message}");
+        let name = message.starts_with("OpenMV");
+        assert!(!first.is_uppercase() || name, "{code}: {message}");
         // What a board file or a step says is a sentence of its own.
         let quotes = message.contains("back.") || message.contains("after asking");
         assert!(!message.ends_with('.') || quotes, "{code}: {message}");
@@ -249,9 +250,8 @@ fn messages_begin_small_and_help_is_whole_sentences_about_the_world() {
             help.ends_with('.') && help.starts_with(char::is_uppercase),
             "{code}: {help}"
         );
-        assert!(
-            !help.contains(" --") && !message.contains(" --"),
-            "{code}: a flag"
-        );
+        // Another program's command line stands in backticks; ours does not stand here at all.
+        let own: String = help.split('`').step_by(2).collect();
+        assert!(!own.contains(" --"), "{code}: a flag");
     }
 }

@@ -155,7 +155,7 @@ fn a_bomb_that_lies_about_its_size_is_stopped_at_the_limit() {
         let bytes = lie(archive(&[("firmware.bin", &bomb)]), says);
         let mut source = ZipSource::new("release.zip", bytes).unwrap();
         let read = source.read("firmware.bin", 0x3C_0001);
-        let refusal = read.err().expect("64 MiB are not 4 KiB");
+        let refusal = read.expect_err("64 MiB are not 4 KiB");
         assert!(
             matches!(
                 refusal,

@@ -67,7 +67,9 @@ fn what_cannot_work_is_refused_even_when_forced() {
 
 #[test]
 fn what_looks_wrong_is_refused_unless_forced_and_then_told() {
-    let cases: [(&str, &str, fn() -> Vec<u8>); 7] = [
+    /// Region, what is said, and the file.
+    type Case = (&'static str, &'static str, fn() -> Vec<u8>);
+    let cases: [Case; 7] = [
         ("firmware", "mark at offset 0x0", || {
             let mut bytes = firmware(SIZE);
             bytes[0] ^= 0x10;

@@ -47,7 +47,7 @@ impl Runner<'_, '_> {
 
     pub(super) fn save(&mut self, region: &str, start: u32, size: u32) -> Result<(), Error> {
         let mut bytes = Vec::with_capacity(size as usize);
-        for chunk in chunks(&[start..start + size]) {
+        for chunk in chunks(std::slice::from_ref(&(start..start + size))) {
             self.check_stop("saving")?;
             bytes.extend(self.loader()?.read(chunk.start, chunk.end - chunk.start)?);
             self.moved(bytes.len() as u64, size.into());
@@ -156,7 +156,7 @@ impl Runner<'_, '_> {
     }
 
     pub(super) fn blank(&mut self, region: &str, start: u32, size: u32) -> Result<(), Error> {
-        for chunk in chunks(&[start..start + size]) {
+        for chunk in chunks(std::slice::from_ref(&(start..start + size))) {
             self.check_stop("erasing")?;
             self.changed = true;
             self.loader()?.erase(chunk.clone())?;

@@ -302,7 +302,7 @@ impl Target for Memory {
         if !self.configured {
             return Outcome::now(status::MEMORY_NOT_CONFIGURED);
         }
-        if self.page_start % PAGE as u32 != 0 {
+        if !self.page_start.is_multiple_of(PAGE as u32) {
             return Outcome::now(status::FLEXSPI_NOR_ALIGNMENT);
         }
         let mut total = Outcome::now(status::SUCCESS);

@@ -1,7 +1,7 @@
 //! Made-up images on the real map: what a virtual camera is given when nobody has a real one.
 //!
 //! They hold what a host looks for (boot structures, vectors, the strings of arch and version)
-//! and a [seal](crate::seal) instead of code. The firmware's layout, from the start of the file:
+//! and a seal (length and checksum) instead of code. The firmware's layout, from the start of the file:
 //!
 //! ```text
 //!   0000  flash configuration block "FCFB"       1000  image vector table 402000D1

@@ -139,7 +139,10 @@ impl Refusal {
             Self::WrongBoard { .. } => {
                 "Use the file from this board's folder of the release; check the name printed on the camera."
             }
-            Self::TooLarge { .. } | Self::NotValid { .. } => {
+            Self::TooLarge { .. } => {
+                "Download the file again; if it is as large as it should be, it is for another board."
+            }
+            Self::NotValid { .. } => {
                 "Download the file again; if it is meant to be like this, say that you want to force it."
             }
             Self::NoLoader { .. } => {

@@ -22,6 +22,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 const CONTROLLER: &str = "/sys/devices/platform/vhci_hcd.0";
+/// The devices on the virtual hub, which is bus 1 where there is no other controller.
+const SOCKETS: &str = "/sys/bus/usb/devices/1-";
 /// The state of a port without a device.
 const FREE: &str = "004";
 /// How often the port and the server are looked at.
@@ -36,9 +38,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub fn attach(port: &str, address: &str) -> Result<std::process::ExitCode> {
     let controller = Path::new(CONTROLLER);
     let port: usize = port.parse().context("a port is a number")?;
+    let socket = format!("{SOCKETS}{}", port + 1);
+    let socket = Path::new(&socket);
     loop {
         let status = fs::read_to_string(controller.join("status")).context("no vhci_hcd")?;
+        // A port is free before the drivers have let go of the last visitor. What they still
+        // cancel would go to the next one, and the hub's thread has been seen to hang on that.
         if state_of(&status, port) == Some(FREE)
+            && !socket.exists()
             && let Ok((stream, device, speed)) = import(address)
         {
             let line = format!("{port} {} {device} {speed}", stream.as_raw_fd());

@@ -117,7 +117,7 @@ fn is_complaint(line: &str) -> bool {
         "failed",
         "cannot",
         "not responding",
-        "warning",
+        "warning:",
         "bug:",
         "oops",
         "refused",

@@ -2,7 +2,7 @@
 //! red there is red here too.
 //!
 //! ```text
-//!   test = check, judges, unit, matrix, fuzz: stages with a budget each (stage)
+//!   test = check, judges, unit, matrix, fuzz, rig: stages with a budget each (stage)
 //!   check = formatting, clippy, rustdoc, tidy (the rules of the house, one function each)
 //! ```
 //!
@@ -10,6 +10,7 @@
 
 mod fuzz;
 mod judges;
+mod rig;
 mod run;
 mod stage;
 mod tidy;
@@ -25,11 +26,13 @@ use crate::work::Matrix;
 const HELP: &str = "\
 cargo xtask NAME
 
-  test [STAGE]...  everything CI runs, in stages: check judges unit matrix fuzz
+  test [STAGE]...  everything CI runs, in stages: check judges unit matrix fuzz rig
   check            formatting, clippy, rustdoc and tidy
   tidy             the rules of the house that no compiler knows
   fuzz             replay the fuzzing corpora, then fuzz every target for a short time
   matrix [--long]  cut the power at many moments of a flash, and see the camera recover
+  rig [TEST]...    Linux in QEMU drives virtual cameras through its own USB drivers
+  rig -- COMMAND   run a command there, with one camera plugged in
   bench            run the benchmarks of the workspace
   docs             build the documentation of the workspace, warnings denied";
 
@@ -37,7 +40,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match perform(&words) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
@@ -45,7 +48,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn perform(words: &[&str]) -> Result<()> {
+fn perform(words: &[&str]) -> Result<ExitCode> {
+    match words {
+        ["rig", rest @ ..] => rig::rig(&Shop::new()?, rest),
+        // Only in the guest, where there is no repository.
+        ["vhci-attach", port, address] => rig::attach::attach(port, address),
+        _ => work_through(words).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+fn work_through(words: &[&str]) -> Result<()> {
     let shop = Shop::new()?;
     match words {
         [] | ["help" | "--help" | "-h"] => {

@@ -76,6 +76,17 @@ impl Shop {
         self.tally.get()
     }
 
+    /// Counts a test that no summary of cargo's tells about.
+    pub fn count(&self, passed: bool) {
+        let mut tally = self.tally.get();
+        *if passed {
+            &mut tally.passed
+        } else {
+            &mut tally.failed
+        } += 1;
+        self.tally.set(tally);
+    }
+
     /// From here on, whatever runs is stopped at this moment.
     pub fn stop_at(&self, deadline: Instant) {
         self.deadline.set(Some(deadline));

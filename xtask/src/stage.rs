@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use crate::run::Shop;
 use crate::work::{self, Matrix};
-use crate::{fuzz, judges};
+use crate::{fuzz, judges, rig};
 
 /// A part of `test`.
 struct Stage {
@@ -42,6 +42,11 @@ const STAGES: &[Stage] = &[
         name: "fuzz",
         budget: 240,
         work: fuzz::fuzz,
+    },
+    Stage {
+        name: "rig",
+        budget: 480,
+        work: rig::test,
     },
 ];
 

@@ -1,0 +1,257 @@
+//! The rig: Debian's kernel in QEMU, so that Linux's own USB drivers meet the virtual cameras.
+//!
+//! ```text
+//!   kernel   packages -> vmlinux, modules -> initramfs          once, kept in the target folder
+//!   machine  QEMU without KVM; root = this machine's files over 9p, read-only;
+//!            one folder of the target folder is writable and carries scenes in, results out
+//!   attach   in the guest: plugs a camera served over USB/IP into vhci_hcd, again and again
+//!   scenes   the tests: cameras, a shell script for the guest, a judge for what it left
+//! ```
+//!
+//! Results are files: no file is a failure, whatever QEMU or the console say.
+
+pub mod attach;
+mod kernel;
+mod machine;
+mod results;
+mod scenes;
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::judges;
+use crate::run::Shop;
+use machine::Machine;
+use results::Results;
+
+/// Version the cameras of the tests come with, and the one that is put on them.
+const OLD: &str = "4.8.0";
+/// See [`OLD`].
+const NEW: &str = "5.0.0";
+/// Size of the firmware that is flashed, bytes: small, for erasing takes its time.
+const FIRMWARE_SIZE: &str = "65536";
+/// Longest run of one command.
+const COMMAND_LIMIT: Duration = Duration::from_secs(900);
+/// Longest run of all scenes.
+const SCENES_LIMIT: Duration = Duration::from_secs(400);
+
+/// What `cargo xtask rig` was asked for.
+#[derive(Debug, PartialEq, Eq)]
+enum Asked {
+    /// The tests, or those named; with another server than `omv`.
+    Tests {
+        names: Vec<String>,
+        server: Option<String>,
+    },
+    /// A command, with one camera plugged in that has these options of `omv sim`.
+    Command { options: String, command: String },
+}
+
+/// Reads the words after `rig`.
+fn parse(words: &[&str]) -> Result<Asked> {
+    let (before, command) = match words.iter().position(|word| *word == "--") {
+        Some(at) => (&words[..at], Some(words[at + 1..].join(" "))),
+        None => (words, None),
+    };
+    let (mut options, mut names, mut server) = (String::new(), Vec::new(), None);
+    let mut before = before.iter();
+    while let Some(word) = before.next() {
+        let mut value = || before.next().with_context(|| format!("{word} what?"));
+        match *word {
+            "--camera" if *value()? != "rt1062" => bail!("the one camera there is: rt1062"),
+            "--camera" => {}
+            "--firmware" | "--speed" => options += &format!("{word} {} ", machine::quote(value()?)),
+            "--server" => server = Some((*value()?).to_owned()),
+            option if option.starts_with('-') => bail!("no option {option}"),
+            name => names.push(name.to_owned()),
+        }
+    }
+    match command {
+        Some(command) if names.is_empty() && server.is_none() => {
+            Ok(Asked::Command { options, command })
+        }
+        None if options.is_empty() => Ok(Asked::Tests { names, server }),
+        _ => {
+            bail!("rig [TEST]... [--server PROGRAM], or rig [--firmware V] [--speed N] -- COMMAND")
+        }
+    }
+}
+
+/// `cargo xtask rig`: the tests, or one command whose exit code becomes ours.
+///
+/// # Errors
+/// When a test fails, or the command could not be run.
+pub fn rig(shop: &Shop, words: &[&str]) -> Result<ExitCode> {
+    match parse(words)? {
+        Asked::Tests { names, server } => {
+            scenes_of(shop, &names, server.as_deref()).map(|()| ExitCode::SUCCESS)
+        }
+        Asked::Command { options, command } => one_command(shop, &options, &command),
+    }
+}
+
+/// The stage: all tests.
+///
+/// # Errors
+/// When one fails.
+pub fn test(shop: &Shop) -> Result<()> {
+    scenes_of(shop, &[], None)
+}
+
+fn one_command(shop: &Shop, options: &str, command: &str) -> Result<ExitCode> {
+    let machine = prepare(shop, None)?;
+    let script = format!(
+        "camera 0 rig {options}\nnode /dev/ttyACM0\nexec bash -c {} 2>&1\n",
+        machine::quote(command)
+    );
+    machine.scene("command", COMMAND_LIMIT.as_secs(), &script)?;
+    let echo = machine.scene_folder("command").join("scene.out");
+    machine.boot(COMMAND_LIMIT + Duration::from_secs(30), Some(&echo))?;
+    let results = Results::of(&machine.scene_folder("command"))?;
+    results.no_failure()?;
+    eprintln!("in the guest: {} ms", results.millis);
+    Ok(ExitCode::from(u8::try_from(results.code).unwrap_or(1)))
+}
+
+fn scenes_of(shop: &Shop, names: &[String], server: Option<&str>) -> Result<()> {
+    for name in names {
+        if scenes::ALL.iter().all(|scene| scene.name != name) {
+            let known: Vec<_> = scenes::ALL.iter().map(|scene| scene.name).collect();
+            bail!("no test {name}; there are {}", known.join(", "));
+        }
+    }
+    let machine = prepare(shop, server)?;
+    sample(shop, &machine)?;
+    let loaders = loaders(shop)?;
+    let chosen = scenes::ALL
+        .iter()
+        .filter(|scene| names.is_empty() || names.iter().any(|name| name == scene.name));
+    for scene in chosen.clone() {
+        let script = format!(
+            "old={OLD} new={NEW} loaders={}\n{}",
+            machine::quote(&loaders.to_string_lossy()),
+            scene.script
+        );
+        machine.scene(scene.name, scene.limit, &script)?;
+    }
+    let begun = Instant::now();
+    let ended = machine.boot(SCENES_LIMIT, None);
+    println!(
+        "rig: {:.1} s from power-on to power-off",
+        begun.elapsed().as_secs_f64()
+    );
+    if let Ok(booted) = fs::read_to_string(machine.share().join("booted")) {
+        println!(
+            "rig: the guest had booted {} s after power-on",
+            booted.trim()
+        );
+    }
+    let mut red = Vec::new();
+    for scene in chosen {
+        let judged = Results::of(&machine.scene_folder(scene.name)).and_then(|results| {
+            results.no_failure()?;
+            results.ended_well()?;
+            results.calm_kernel()?;
+            (scene.judge)(&results)?;
+            Ok(results.millis)
+        });
+        shop.count(judged.is_ok());
+        match judged {
+            Ok(millis) => println!(
+                "rig {:<16} ok      {:>6.1} s",
+                scene.name,
+                millis as f64 / 1000.0
+            ),
+            Err(error) => {
+                println!("rig {:<16} FAILED  {error:#}", scene.name);
+                red.push(scene.name);
+            }
+        }
+    }
+    ended?;
+    if !red.is_empty() {
+        bail!(
+            "{} of the rig's tests failed: {}; see {}",
+            red.len(),
+            red.join(", "),
+            machine.share().display()
+        );
+    }
+    Ok(())
+}
+
+/// Packages, kernel, programs, an empty share.
+fn prepare(shop: &Shop, server: Option<&str>) -> Result<Machine> {
+    let kernel = kernel::ready(shop)?;
+    shop.cargo(["build", "-p", "omv", "-p", "xtask"]).stream()?;
+    let machine = Machine::new(shop, kernel)?;
+    let built = shop.target.join("debug");
+    machine.program(shop, &built.join("omv"), "omv")?;
+    machine.program(shop, &built.join("xtask"), "attach")?;
+    match server {
+        None => machine.program(shop, &built.join("omv"), "serve")?,
+        Some(other) => machine.program(shop, Path::new(other), "serve")?,
+    }
+    Ok(machine)
+}
+
+/// The firmware that is flashed.
+fn sample(shop: &Shop, machine: &Machine) -> Result<()> {
+    let words = [
+        "run",
+        "--quiet",
+        "-p",
+        "omv-sim",
+        "--example",
+        "sample",
+        "--",
+    ];
+    let file = machine.share().join("firmware.bin");
+    let job = shop.cargo(words).args([NEW, FIRMWARE_SIZE]).args([file]);
+    job.stream()
+}
+
+/// NXP's loaders, for the recovery.
+fn loaders(shop: &Shop) -> Result<std::path::PathBuf> {
+    judges::fetch(shop)?;
+    let folder = judges::ready(shop)?;
+    let wheels = fs::read_dir(&folder)?.flatten().map(|entry| entry.path());
+    let mut wheels = wheels.filter(|path| path.extension().is_some_and(|end| end == "whl"));
+    wheels.next().context("no wheel among the judges")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_after_two_dashes_are_the_command_and_options_before_are_the_cameras() {
+        let words = [
+            "--camera",
+            "rt1062",
+            "--firmware",
+            "5.0.0",
+            "--",
+            "lsusb",
+            "-v",
+        ];
+        let options = "--firmware '5.0.0' ".to_owned();
+        let command = "lsusb -v".to_owned();
+        assert_eq!(parse(&words).unwrap(), Asked::Command { options, command });
+        assert!(parse(&["--speed"]).is_err());
+        assert!(parse(&["--camera", "h7", "--", "true"]).is_err());
+        assert!(parse(&["--speed", "2"]).is_err());
+        let names = vec!["flash".to_owned()];
+        assert_eq!(
+            parse(&["flash"]).unwrap(),
+            Asked::Tests {
+                names,
+                server: None
+            }
+        );
+    }
+}

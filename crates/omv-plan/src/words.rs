@@ -95,8 +95,14 @@ impl Plan {
     }
 
     fn what(&self, part: &Part) -> String {
-        let spans: Vec<String> = part.spans.iter().map(span).collect();
-        format!("{} {}", part.name, spans.join(" "))
+        match part.spans.as_slice() {
+            [] => part.name.clone(),
+            [one] => format!("{} {}", part.name, span(one)),
+            [first, .., last] => {
+                let (whole, count) = (first.start..last.end, part.spans.len());
+                format!("{} {} ({count} parts)", part.name, span(&whole))
+            }
+        }
     }
 
     /// Bytes of the image in a part; the last sector is usually not full.

@@ -42,6 +42,9 @@ pub(crate) struct Awaited<'a> {
     pub states: &'a [State],
     /// Where it was last seen; none: anywhere.
     pub place: Option<&'a Place>,
+    /// Whether a person may bring it to another socket. One that restarts stays where it is, and
+    /// what appears elsewhere meanwhile is another camera.
+    pub may_move: bool,
     /// What was there when the wait was armed: an enumeration that is not new does not count.
     pub before: Vec<(Place, u64)>,
 }
@@ -82,7 +85,7 @@ pub(crate) fn wait_for(
             let here = awaited.place.is_none_or(|place| *place == found.seen.place);
             if is_new
                 && found.may_be(awaited.board, awaited.states)
-                && (here || is_fresh(awaited, &key.0))
+                && (here || awaited.may_move && is_fresh(awaited, &key.0))
             {
                 return Ok(Waited::Here(found));
             }

@@ -2,16 +2,18 @@
 
 mod bench;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bench::{Bench, Meddled, board, image};
 use omv_boards::State;
-use omv_camera::{Error, Event, Found, Stop, find, look, select, wait_for_camera};
+use omv_camera::{Error, Event, Stop, wait_for_camera};
 use omv_link::{Bus, LinkError};
 use omv_plan::{Image, Order, Wish};
 use omv_sim::nor::Worn;
 use omv_sim::rt1062::{Quirks, Rt1062, sample};
-use omv_sim::{Camera, Hand, VirtualBus};
+use omv_sim::{Hand, VirtualBus};
 
 const SIZE: usize = 0x1_2345;
 
@@ -88,7 +90,7 @@ fn a_failure_while_the_vectors_are_erased_says_not_to_unplug() {
 
 #[test]
 fn stopping_at_any_step_says_the_state_and_the_same_command_finishes_the_work() {
-    static STOP_AT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+    static STOP_AT: AtomicUsize = AtomicUsize::new(0);
     for order in [Order::Safe, Order::Park, Order::EraseFirst] {
         let wish = Wish {
             order,
@@ -96,10 +98,10 @@ fn stopping_at_any_step_says_the_state_and_the_same_command_finishes_the_work() 
         };
         let steps = omv_plan::flash(board(), State::Run, images(), &wish).unwrap();
         for (stop_at, step) in steps.describe().iter().enumerate() {
-            STOP_AT.store(stop_at, std::sync::atomic::Ordering::SeqCst);
+            STOP_AT.store(stop_at, Ordering::SeqCst);
             let mut bench = running();
             bench.stop_when = Some(|event| {
-                let stop_at = STOP_AT.load(std::sync::atomic::Ordering::SeqCst);
+                let stop_at = STOP_AT.load(Ordering::SeqCst);
                 matches!(event, Event::Started { step } if *step == stop_at)
             });
             let error = bench.flash(images(), &wish).unwrap_err();
@@ -278,14 +280,19 @@ fn another_makers_bootloader_is_not_written_to() {
 
 #[test]
 fn a_camera_that_sends_less_than_was_asked_for_does_not_pass_for_verified() {
+    static FRAMES: AtomicUsize = AtomicUsize::new(0);
     let mut bench = running();
     let mut between = Meddled::new(&bench.bus);
-    // Every read announces a few bytes, and no data come: an accepted, empty answer.
+    // Every read announces one frame of data at most, and the others mean nothing.
     between.rewrite = |bytes| {
-        if bytes.len() > 16 && bytes[0] == 3 && bytes[4] == 0xA3 {
-            bytes[12..16].fill(0);
+        if bytes[0] == 3 && bytes[4] == 0xA3 {
+            FRAMES.store(0, Ordering::SeqCst);
+            let one = 1012.min(u32::from_le_bytes([
+                bytes[12], bytes[13], bytes[14], bytes[15],
+            ]));
+            bytes[12..16].copy_from_slice(&one.to_le_bytes());
         }
-        if bytes[0] == 4 {
+        if bytes[0] == 4 && FRAMES.fetch_add(1, Ordering::SeqCst) > 0 {
             bytes[0] = 0x7F;
         }
     };
@@ -363,7 +370,7 @@ fn swap(bytes: &mut [u8], from: &[u8], to: &[u8]) {
 #[test]
 fn nobody_waits_for_ever_for_a_camera_that_is_not_there() {
     let bus = VirtualBus::new("empty", Vec::new());
-    let buses: Vec<std::sync::Arc<dyn Bus>> = vec![std::sync::Arc::new(bus.clone())];
+    let buses: Vec<Arc<dyn Bus>> = vec![Arc::new(bus.clone())];
     let limit = Duration::from_secs(5);
     let error = wait_for_camera(&buses, limit, &Stop::default(), |_| true)
         .err()

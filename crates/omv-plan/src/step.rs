@@ -22,7 +22,6 @@ pub enum Risk {
 
 /// One step. Each is idempotent, and each wait in it has an end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Step {
     /// Send the running camera into its bootloader. The watch is armed before the command is
     /// sent, because the bootloader leaves again within seconds.

@@ -78,6 +78,7 @@ impl Runner<'_, '_> {
             board: self.plan.board,
             states: expect,
             place: Some(&place),
+            may_move: true,
             before: elsewhere.collect(),
         };
         let at_first = self.context.found.seen.visit;
@@ -238,6 +239,7 @@ impl Runner<'_, '_> {
             board: self.plan.board,
             states,
             place: Some(&place),
+            may_move: false,
             before,
         };
         let instead = match wait_for(&bus, &awaited, limit, &self.context.stop, other)? {

@@ -52,6 +52,8 @@ pub struct Bench {
     pub obliging: bool,
     /// Whether the person only unplugs the camera and plugs it in again, whatever was asked.
     pub replug_when_asked: bool,
+    /// Whether the person plugs the camera into the second socket instead.
+    pub moves_when_asked: bool,
     /// The event at which stopping is asked for.
     pub stop_when: Option<fn(&Event) -> bool>,
     /// Whether what is read from the camera can be kept.
@@ -79,6 +81,7 @@ impl Bench {
             times: Vec::new(),
             obliging: true,
             replug_when_asked: false,
+            moves_when_asked: false,
             stop_when: None,
             keeps: true,
             between: None,
@@ -167,7 +170,7 @@ impl Bench {
         let (events, times, kept) = (&mut self.events, &mut self.times, &mut self.kept);
         let (bus, stop, stop_when) = (&self.bus, &self.stop, self.stop_when);
         let (obliging, keeps) = (self.obliging, self.keeps);
-        let replugs = self.replug_when_asked;
+        let (replugs, moves) = (self.replug_when_asked, self.moves_when_asked);
         let mut tell = |event: Event| {
             times.push(bus.now());
             if stop_when.is_some_and(|when| when(&event)) {
@@ -175,6 +178,9 @@ impl Bench {
             }
             match &event {
                 Event::Hands { step, .. } if obliging => oblige(bus, &plan.steps[*step]),
+                Event::Hands { .. } if moves => {
+                    bus.with(1, |camera, now| camera.hand(now, Hand::Plug));
+                }
                 Event::Hands { .. } if replugs => give_a_hand(bus, &[Hand::Unplug, Hand::Plug]),
                 _ => {}
             }

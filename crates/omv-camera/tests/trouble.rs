@@ -298,54 +298,7 @@ fn a_camera_that_sends_less_than_was_asked_for_does_not_pass_for_verified() {
     };
     bench.between = Some(between);
     let error = bench.flash(images(), &Wish::default()).unwrap_err();
-    assert!(matches!(error, Error::Protocol { .. }), "{error}");
-}
-
-#[test]
-fn of_two_cameras_none_is_taken_unless_it_is_named() {
-    let camera =
-        |uid| Rt1062::new(&sample::firmware("4.8.0", SIZE), Quirks::default()).with_uid(uid);
-    let cameras: Vec<Box<dyn Camera>> = vec![
-        Box::new(camera([0x1111_1111, 0x2222_2222])),
-        Box::new(camera([0x3333_3333, 0x4444_4444])),
-    ];
-    let mut bench = running();
-    bench.bus = VirtualBus::new("pair", cameras);
-    bench.pass(4);
-    let all = || find(&bench.buses()).unwrap();
-    let Err(Error::Several { which }) = select(all(), None) else {
-        panic!("one was taken");
-    };
-    assert_eq!(which.len(), 2);
-    let Err(Error::NotThisOne { .. }) = select(all(), Some("nobody")) else {
-        panic!("one was taken");
-    };
-    for (port, found) in all().iter().enumerate() {
-        let serial = found.seen.serial.clone().unwrap();
-        let place = found.seen.place.to_string();
-        for name in [
-            serial.as_str(),
-            &serial.to_lowercase(),
-            &place,
-            &format!("{}", port + 1),
-        ] {
-            let chosen: Found = select(all(), Some(name)).unwrap();
-            assert_eq!(chosen.seen.place, found.seen.place, "{name}");
-        }
-    }
-    // The second is flashed, the first does not notice.
-    let second = select(all(), Some("pair 2")).unwrap();
-    let looked = look(&second, None).unwrap();
-    let plan = omv_plan::flash(board(), State::Run, images(), &Wish::default()).unwrap();
-    let outcome = bench.run(&plan, looked).unwrap();
-    assert_eq!(outcome.place, "pair 2");
-    let erased = |port| {
-        bench
-            .bus
-            .with(port, |camera, _| camera.status().erased_sectors)
-    };
-    assert_eq!(erased(0), 0);
-    assert!(erased(1) > 0);
+    assert!(error.to_string().contains("it sent 1012 of"), "{error}");
 }
 
 #[test]

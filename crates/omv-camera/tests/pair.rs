@@ -74,7 +74,7 @@ fn of_two_cameras_none_is_taken_unless_it_is_named() {
     let looked = look(&second, None).unwrap();
     let plan = omv_plan::flash(board(), State::Run, images(), &Wish::default()).unwrap();
     let outcome = bench.run(&plan, looked).unwrap();
-    assert_eq!(outcome.found.unwrap().place, "pair 2");
+    assert_eq!(outcome.place, "pair 2");
     assert_eq!(erased(&bench, 0), 0);
     assert!(erased(&bench, 1) > 0);
 }
@@ -90,7 +90,7 @@ fn another_camera_that_restarts_at_the_same_time_is_not_taken_for_ours() {
         hands(&bench, 1, &[Hand::Unplug, Hand::Plug]);
         bench.bus.pass(Duration::from_millis(10 * late));
         let outcome = bench.run(&plan, looked).unwrap();
-        assert_eq!(outcome.found.unwrap().place, "pair 1", "{late}0 ms");
+        assert_eq!(outcome.place, "pair 1", "{late}0 ms");
         assert_eq!(erased(&bench, 1), 0);
         assert!(erased(&bench, 0) > 0);
     }
@@ -109,7 +109,7 @@ fn a_person_may_plug_the_camera_into_another_socket() {
     bench.obliging = false;
     bench.moves_when_asked = true;
     let outcome = bench.run(&plan, looked).unwrap();
-    assert_eq!(outcome.found.unwrap().place, "pair 2");
+    assert_eq!(outcome.place, "pair 2");
     assert!(
         bench
             .events

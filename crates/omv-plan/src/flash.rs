@@ -17,6 +17,7 @@ use std::time::Duration;
 use omv_boards::{Board, LoaderRole, Mboot, Region, Role, State};
 
 use crate::image::{Image, Part};
+use crate::road::{HANDS, enter, finish, leave_rom, supported};
 use crate::step::{Plan, Step};
 use crate::{Refusal, Severity, check};
 
@@ -50,9 +51,6 @@ pub struct Wish {
     pub burn_boot_fuse: bool,
 }
 
-/// How long a person may take to plug something.
-const HANDS: Duration = Duration::from_secs(300);
-
 /// Plans an update of firmware, ROM file system or both, from any state.
 ///
 /// `images` are those to write; loader images are only needed when the camera is in its ROM.
@@ -67,25 +65,10 @@ pub fn flash(
 ) -> Result<Plan, Refusal> {
     let facts = supported(board)?;
     let mut plan = checked(board, images, wish)?;
-    match state {
-        State::Run => {
-            let limit = millis(board.limits.enter);
-            plan.steps.push(Step::Enter {
-                expect: State::Sbl,
-                limit,
-            });
-        }
-        State::Sbl => {}
-        // Its window opens at the next start; whoever runs the plan catches it.
-        State::Cycling | State::Silent => plan.steps.push(Step::Hands {
-            ask: "Plug the camera in; if it is plugged in, unplug it and plug it in again.".into(),
-            expect: vec![State::Sbl],
-            limit: HANDS,
-        }),
-        State::Sdp | State::Flashloader => return rebuild(plan, facts, state, wish),
-        _ => return Err(Refusal::WrongState { state }),
+    if matches!(state, State::Sdp | State::Flashloader) {
+        return rebuild(plan, facts, state, wish);
     }
-    plan.steps.push(Step::Hold { expect: State::Sbl });
+    enter(&mut plan, state)?;
     if wish.erase_disk {
         plan.steps
             .extend(crate::region::disk_steps(board, wish.save_disk)?);
@@ -293,45 +276,6 @@ pub(crate) fn part(plan: &Plan, image: usize, name: &str, except: Option<&Range<
     }
 }
 
-/// Back to running, and who runs there.
-pub(crate) fn finish(plan: &mut Plan, hands: Option<String>) {
-    let limit = millis(plan.board.limits.run);
-    match hands {
-        // With the wire in place every reset leads back into the ROM, and that is no error.
-        Some(ask) => {
-            let back = Duration::from_secs(10);
-            plan.steps.push(Step::Leave {
-                expect: State::Sdp,
-                limit: back,
-            });
-            plan.steps.push(Step::Hands {
-                ask,
-                expect: vec![State::Run],
-                limit: HANDS,
-            });
-        }
-        None => plan.steps.push(Step::Leave {
-            expect: State::Run,
-            limit,
-        }),
-    }
-    plan.steps.push(Step::Ask);
-}
-
-/// What hands must do so that the chip does not start in its ROM.
-pub(crate) fn leave_rom(board: &Board) -> Option<String> {
-    let mut identities = board.identities(State::Sdp);
-    identities.find_map(|identity| identity.leave.clone())
-}
-
-/// The board, if this program can flash it.
-pub(crate) fn supported(board: &'static Board) -> Result<&'static Mboot, Refusal> {
-    board.mboot.as_ref().ok_or_else(|| Refusal::Unsupported {
-        board: board.title.clone(),
-        why: "its bootloader is not spoken yet".into(),
-    })
-}
-
 /// Tests every image and starts a plan with them.
 pub(crate) fn checked(
     board: &'static Board,
@@ -357,8 +301,4 @@ pub(crate) fn checked(
         steps: Vec::new(),
         warnings,
     })
-}
-
-fn millis(count: u32) -> Duration {
-    Duration::from_millis(count.into())
 }

@@ -20,6 +20,7 @@ mod flash;
 mod image;
 mod refusal;
 mod region;
+mod road;
 mod source;
 pub mod step;
 mod words;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use omv_boards::{Board, Region, Role, State};
 
-use crate::flash::{checked, finish, leave_rom, part, rewrite, supported};
+use crate::flash::{checked, part, rewrite};
+use crate::road::{enter, leave, supported};
 use crate::step::{Plan, Step};
 use crate::{Image, Refusal, Wish};
 
@@ -116,42 +117,6 @@ fn read(region: &Region) -> Step {
         start,
         size: end - start,
     }
-}
-
-/// Into a bootloader that can do it, and hold it there.
-fn enter(plan: &mut Plan, state: State) -> Result<(), Refusal> {
-    let board = plan.board;
-    match state {
-        State::Run => plan.steps.push(Step::Enter {
-            expect: State::Sbl,
-            limit: Duration::from_millis(board.limits.enter.into()),
-        }),
-        State::Sbl => {}
-        State::Cycling | State::Silent => plan.steps.push(Step::Hands {
-            ask: "Plug the camera in; if it is plugged in, unplug it and plug it in again.".into(),
-            expect: vec![State::Sbl],
-            limit: Duration::from_secs(300),
-        }),
-        State::Flashloader => {
-            plan.steps.push(Step::Hold {
-                expect: State::Flashloader,
-            });
-            plan.steps.push(Step::Configure);
-            return Ok(());
-        }
-        _ => return Err(Refusal::WrongState { state }),
-    }
-    plan.steps.push(Step::Hold { expect: State::Sbl });
-    Ok(())
-}
-
-/// Back to running. Whatever runs in RAM came there by the wire, which is still in place.
-fn leave(plan: &mut Plan, state: State) {
-    let hands = match state {
-        State::Flashloader => leave_rom(plan.board),
-        _ => None,
-    };
-    finish(plan, hands);
 }
 
 fn find<'b>(board: &'b Board, region: &str) -> Result<&'b Region, Refusal> {

@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use omv_boards::{Board, State};
 use omv_camera::{Error, Event, Found, Looked, Stop, find, look, select, wait_for_camera};
+use omv_link::native::NativeBus;
+use omv_link::record::{self, Recorder};
+use omv_link::usbip::UsbIpBus;
 use omv_link::{Bus, LinkError};
 use omv_sim::rt1062::{Quirks, Rt1062, sample};
 use omv_sim::state::{self, Keeper, StateError};
@@ -30,6 +33,7 @@ pub struct Bench {
     /// Asked for by Ctrl-C.
     pub stop: Stop,
     inside: Option<Inside>,
+    recorder: Option<Recorder>,
 }
 
 /// A camera that lives as long as this command.
@@ -43,51 +47,30 @@ impl Bench {
     ///
     /// `who` is what others are told who find a camera taken: `omv flash`.
     pub fn new(common: &Common, who: &str, stop: Stop) -> Result<Self, Fail> {
-        if let Some(spec) = common
+        let spec = common
             .camera
             .as_deref()
-            .and_then(|name| name.strip_prefix(INSIDE))
-        {
-            return Self::inside(spec, stop);
-        }
-        let mut buses: Vec<Arc<dyn Bus>> = vec![Arc::new(omv_link::native::NativeBus::new(who))];
-        buses.extend(crate::cmd::sim::running(who));
-        for address in &common.usbip {
-            let title = format!("usbip {address}");
-            buses.push(Arc::new(omv_link::usbip::UsbIpBus::new(
-                address, &title, who,
-            )));
-        }
+            .and_then(|name| name.strip_prefix(INSIDE));
+        let (inside, wanted) = match spec {
+            Some(spec) => (Some(Inside::new(spec)?), None),
+            None => (None, common.camera.clone()),
+        };
+        let buses: Vec<Box<dyn Bus>> = match &inside {
+            Some(inside) => vec![Box::new(inside.bus.clone())],
+            None => outside(common, who),
+        };
+        let recorder = common.record.as_deref().map(recorder).transpose()?;
+        let buses = buses.into_iter().map(|bus| match &recorder {
+            Some(recorder) => Arc::new(recorder.bus(bus)) as Arc<dyn Bus>,
+            None => Arc::from(bus),
+        });
+        let buses = buses.collect();
         Ok(Self {
             buses,
-            wanted: common.camera.clone(),
+            wanted,
             stop,
-            inside: None,
-        })
-    }
-
-    /// A camera inside this process: `rt1062` or `rt1062@FILE`.
-    fn inside(spec: &str, stop: Stop) -> Result<Self, Fail> {
-        let (model, file) = match spec.split_once('@') {
-            Some((model, file)) => (model, Some(Path::new(file))),
-            None => (spec, None),
-        };
-        let camera = camera(model, None, file, Quirks::default())?;
-        let keep = |file| Keeper::keep(file, camera.chip(), camera.remains().jumper);
-        let keeper = file.map(keep).transpose().map_err(simulator)?;
-        let bus = VirtualBus::new("sim", vec![Box::new(camera) as Box<dyn Camera>]);
-        // It was plugged in long ago.
-        bus.pass(Duration::from_secs(5));
-        let inside = Inside {
-            bus: bus.clone(),
-            keeper: RefCell::new(keeper),
-        };
-        let buses: Vec<Arc<dyn Bus>> = vec![Arc::new(bus)];
-        Ok(Self {
-            buses,
-            wanted: None,
-            stop,
-            inside: Some(inside),
+            inside,
+            recorder,
         })
     }
 
@@ -103,8 +86,15 @@ impl Bench {
         });
     }
 
-    /// Keeps the state of a camera inside this process, if it was asked to be kept.
+    /// Keeps what was asked to be kept: the record of the traffic, and the state of a camera
+    /// inside this process.
     pub fn keep(&self) -> Result<(), Fail> {
+        if let Some(recorder) = &self.recorder {
+            let path = Path::new("the record");
+            recorder
+                .finish()
+                .map_err(|error| Fail::file(path, "writing", error))?;
+        }
         let Some(Inside { bus, keeper }) = &self.inside else {
             return Ok(());
         };
@@ -160,6 +150,44 @@ impl Bench {
         }
         Err(Error::NoCamera.into())
     }
+}
+
+impl Inside {
+    /// A camera inside this process: `rt1062` or `rt1062@FILE`.
+    fn new(spec: &str) -> Result<Self, Fail> {
+        let (model, file) = match spec.split_once('@') {
+            Some((model, file)) => (model, Some(Path::new(file))),
+            None => (spec, None),
+        };
+        let camera = camera(model, None, file, Quirks::default())?;
+        let keep = |file| Keeper::keep(file, camera.chip(), camera.remains().jumper);
+        let keeper = RefCell::new(file.map(keep).transpose().map_err(simulator)?);
+        let bus = VirtualBus::new("sim", vec![Box::new(camera) as Box<dyn Camera>]);
+        // It was plugged in long ago.
+        bus.pass(Duration::from_secs(5));
+        Ok(Self { bus, keeper })
+    }
+}
+
+/// This machine's ports, the virtual cameras that run on it, and the servers that were named.
+fn outside(common: &Common, who: &str) -> Vec<Box<dyn Bus>> {
+    let mut buses: Vec<Box<dyn Bus>> = vec![Box::new(NativeBus::new(who))];
+    buses.extend(crate::cmd::sim::running(who));
+    for address in &common.usbip {
+        let title = format!("usbip {address}");
+        buses.push(Box::new(UsbIpBus::new(address, &title, who)));
+    }
+    buses
+}
+
+/// A record of all traffic: readable text, without the firmware itself.
+fn recorder(path: &Path) -> Result<Recorder, Fail> {
+    let file = std::fs::File::create(path).map_err(|e| Fail::file(path, "writing", e))?;
+    let options = record::Options {
+        hashes: true,
+        blank_serials: true,
+    };
+    Ok(Recorder::new(std::io::BufWriter::new(file), options))
 }
 
 /// Makes a virtual camera: from its file if there is one, else as it is sold with this firmware.

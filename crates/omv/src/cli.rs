@@ -306,6 +306,9 @@ pub struct Sim {
     /// File that keeps its flash and fuses from one run to the next
     #[arg(long, value_name = "FILE")]
     pub state: Option<PathBuf>,
+    /// Also offer the flashloader's serial line on a pseudo terminal, for `blhost -p`
+    #[arg(long)]
+    pub uart: bool,
     /// Behave in another way where the facts are uncertain; `--quirk help` lists them
     #[arg(long, value_name = "NAME")]
     pub quirk: Vec<String>,

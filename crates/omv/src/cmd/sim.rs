@@ -1,7 +1,6 @@
 //! `omv sim`: a virtual camera served on this machine, and hands for it.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use omv_link::Bus;
@@ -24,13 +23,13 @@ const EVERY: Duration = Duration::from_millis(100);
 const FIRMWARE_SIZE: usize = 0x18_0000;
 
 /// The buses of all virtual cameras that run on this machine.
-pub fn running(who: &str) -> Vec<Arc<dyn Bus>> {
+pub fn running(who: &str) -> Vec<Box<dyn Bus>> {
     let Ok(folder) = runtime_folder() else {
         return Vec::new();
     };
     find_servers(&folder)
         .into_iter()
-        .map(|server| Arc::new(UsbIpBus::new(&server.endpoint, &server.name, who)) as Arc<dyn Bus>)
+        .map(|server| Box::new(UsbIpBus::new(&server.endpoint, &server.name, who)) as Box<dyn Bus>)
         .collect()
 }
 
@@ -62,14 +61,23 @@ fn serve(model: &str, args: &Sim, output: &Output) -> Result<(), Fail> {
     options.speed = args.speed;
     options.state_file = args.state.clone();
     let stop = stop_on_interrupt();
+    let uart = args.uart.then(|| uart(&camera)).transpose()?;
     let server = Server::start(camera, options).map_err(simulator)?;
     let address = server.address().to_string();
     if output.json {
-        output.object(&json!({ "event": "serving", "name": name, "address": address }))?;
+        let uart = uart.as_ref().map(Uart::path);
+        let told = json!({ "event": "serving", "name": name, "address": address, "uart": uart });
+        output.object(&told)?;
     } else {
         output.line(&format!(
             "A virtual {model} named `{name}` is plugged in (USB/IP on {address})."
         ))?;
+        if let Some(uart) = &uart {
+            output.line(&format!(
+                "Its flashloader listens on {}.",
+                uart.path().display()
+            ))?;
+        }
         output.line(&format!(
             "Try `omv list`, or `omv sim ctl {name} status`. Ctrl-C ends it."
         ))?;
@@ -78,6 +86,31 @@ fn serve(model: &str, args: &Sim, output: &Output) -> Result<(), Fail> {
         std::thread::sleep(EVERY);
     }
     server.stop().map_err(simulator)
+}
+
+#[cfg(unix)]
+use omv_sim::serve::uart::Pty as Uart;
+
+/// The serial line of a flashloader on this camera's flash, for tools such as `blhost -p`.
+#[cfg(unix)]
+fn uart(camera: &omv_sim::rt1062::Rt1062) -> Result<Uart, Fail> {
+    Uart::open(camera.chip()).map_err(simulator)
+}
+
+/// Stands where a system has no pseudo terminals; there is never one.
+#[cfg(not(unix))]
+struct Uart;
+
+#[cfg(not(unix))]
+impl Uart {
+    fn path(&self) -> &Path {
+        Path::new("")
+    }
+}
+
+#[cfg(not(unix))]
+fn uart(_camera: &omv_sim::rt1062::Rt1062) -> Result<Uart, Fail> {
+    Err(simulator("this system has no pseudo terminals"))
 }
 
 /// A firmware file, or the version of a sample one.

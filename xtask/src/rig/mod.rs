@@ -127,13 +127,19 @@ fn scenes_of(shop: &Shop, names: &[String], server: Option<&str>) -> Result<()> 
     let machine = prepare(shop, server)?;
     sample(shop, &machine)?;
     let loaders = loaders(shop)?;
-    let chosen = scenes::ALL
-        .iter()
-        .filter(|scene| names.is_empty() || names.iter().any(|name| name == scene.name));
+    let chosen = scenes::ALL.iter().filter(|scene| match names {
+        [] => !scene.named_only,
+        _ => names.iter().any(|name| name == scene.name),
+    });
+    let spsdk = shop.target.join("judges/spsdk");
+    if names.iter().any(|name| name == "spsdk") {
+        warm_up(shop, &spsdk, &machine.share().join("home"))?;
+    }
     for scene in chosen.clone() {
         let script = format!(
-            "old={OLD} new={NEW} loaders={}\n{}",
+            "old={OLD} new={NEW} loaders={} spsdk={}\n{}",
             machine::quote(&loaders.to_string_lossy()),
+            machine::quote(&spsdk.to_string_lossy()),
             scene.script
         );
         machine.scene(scene.name, scene.limit, &script)?;
@@ -213,6 +219,19 @@ fn sample(shop: &Shop, machine: &Machine) -> Result<()> {
     let file = machine.share().join("firmware.bin");
     let job = shop.cargo(words).args([NEW, FIRMWARE_SIZE]).args([file]);
     job.stream()
+}
+
+/// Lets SPSDK build its cache here, for it would take the guest half a minute.
+fn warm_up(shop: &Shop, spsdk: &Path, home: &Path) -> Result<()> {
+    fs::create_dir_all(home)?;
+    let folder = spsdk.display();
+    let advice = format!("python3 -m venv {folder} && {folder}/bin/pip install spsdk");
+    let help = shop
+        .program(spsdk.join("bin/blhost"))
+        .args(["get-property", "--help"]);
+    let help = help.env("HOME", home).output();
+    help.map(drop)
+        .with_context(|| format!("SPSDK is missing: {advice}"))
 }
 
 /// NXP's loaders, for the recovery.

@@ -23,8 +23,7 @@ pub struct Ran {
     pub stdout: String,
     /// Its exit code.
     pub code: i32,
-    /// How long it took in the guest.
-    pub millis: u64,
+    millis: u64,
 }
 
 impl Results {
@@ -157,9 +156,10 @@ impl Ran {
         let last = self.stdout.lines().last().unwrap_or_default();
         ensure!(
             self.code == code,
-            "{} exits with {}, not {code}: {last}",
+            "{} exits with {}, not {code}, after {} ms: {last}",
             self.name,
-            self.code
+            self.code,
+            self.millis
         );
         Ok(self)
     }

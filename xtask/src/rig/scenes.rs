@@ -13,6 +13,8 @@ pub struct Scene {
     pub name: &'static str,
     /// Longest run in the guest, seconds.
     pub limit: u64,
+    /// Whether it runs only when it is named.
+    pub named_only: bool,
     /// What happens.
     pub script: &'static str,
     /// What must have come of it.
@@ -24,50 +26,65 @@ pub const ALL: &[Scene] = &[
     Scene {
         name: "list",
         limit: 60,
+        named_only: false,
         script: include_str!("../../../rig/scenes/list"),
         judge: list,
     },
     Scene {
         name: "flash",
         limit: 60,
+        named_only: false,
         script: include_str!("../../../rig/scenes/flash"),
         judge: flash,
     },
     Scene {
         name: "recover",
         limit: 90,
+        named_only: false,
         script: include_str!("../../../rig/scenes/recover"),
         judge: recover,
     },
     Scene {
         name: "unplug",
         limit: 90,
+        named_only: false,
         script: include_str!("../../../rig/scenes/unplug"),
         judge: unplug,
     },
     Scene {
         name: "no-access",
         limit: 60,
+        named_only: false,
         script: include_str!("../../../rig/scenes/no-access"),
         judge: no_access,
     },
     Scene {
         name: "two",
         limit: 60,
+        named_only: false,
         script: include_str!("../../../rig/scenes/two"),
         judge: two,
     },
     Scene {
         name: "busy",
         limit: 60,
+        named_only: false,
         script: include_str!("../../../rig/scenes/busy"),
         judge: busy,
     },
     Scene {
         name: "descriptors",
         limit: 60,
+        named_only: false,
         script: include_str!("../../../rig/scenes/descriptors"),
         judge: descriptors,
+    },
+    Scene {
+        name: "spsdk",
+        limit: 120,
+        named_only: true,
+        script: include_str!("../../../rig/scenes/spsdk"),
+        judge: spsdk,
     },
 ];
 
@@ -202,6 +219,21 @@ fn descriptors(results: &Results) -> Result<()> {
     described(results, "sdp", &["HID Device Descriptor"])?;
     let rows = results.ran("list")?.exits(0)?.last()?;
     is(only(&rows)?, "state", "sdp")
+}
+
+fn spsdk(results: &Results) -> Result<()> {
+    let blhost = results.ran("blhost")?;
+    blhost.exits(0)?;
+    for words in ["Response status = 0 (0x0) Success.", "Current Version = K"] {
+        ensure!(
+            blhost.stdout.contains(words),
+            "blhost does not say {words:?}: {}",
+            blhost.stdout
+        );
+    }
+    // Both have talked to the same bootloader.
+    let info = results.ran("info")?.exits(0)?.last()?;
+    is(&info, "state", "sbl")
 }
 
 /// The one row of a list.

@@ -458,7 +458,11 @@ mod tests {
         let copy = nor.clone();
         nor.place(5, &[1]);
         nor.place(SECTOR, &[0xFF]);
-        assert_eq!(nor.changed_since(&copy), [0; 0], "equal bytes, other memory");
+        assert_eq!(
+            nor.changed_since(&copy),
+            [0; 0],
+            "equal bytes, other memory"
+        );
         nor.place(3 * SECTOR, &[0]);
         assert_eq!(nor.changed_since(&copy), [3]);
         assert_eq!(copy.changed_since(&nor), [3]);

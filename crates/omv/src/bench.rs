@@ -50,8 +50,7 @@ impl Bench {
         {
             return Self::inside(spec, stop);
         }
-        let mut buses: Vec<Arc<dyn Bus>> = vec![Arc::new(omv_link::native::NativeBus::new(who))];
-        buses.extend(crate::cmd::sim::running(who));
+        let mut buses = buses(who);
         for address in &common.usbip {
             let title = format!("usbip {address}");
             buses.push(Arc::new(omv_link::usbip::UsbIpBus::new(
@@ -160,6 +159,13 @@ impl Bench {
         }
         Err(Error::NoCamera.into())
     }
+}
+
+/// This machine's own bus, and those of the virtual cameras that run on it.
+pub fn buses(who: &str) -> Vec<Arc<dyn Bus>> {
+    let mut buses: Vec<Arc<dyn Bus>> = vec![Arc::new(omv_link::native::NativeBus::new(who))];
+    buses.extend(crate::cmd::sim::running(who));
+    buses
 }
 
 /// Makes a virtual camera: from its file if there is one, else as it is sold with this firmware.

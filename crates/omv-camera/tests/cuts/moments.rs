@@ -68,9 +68,7 @@ pub fn measure(job: &Job) -> Vec<Span> {
     // The plan again, for the steps themselves.
     let looked = job.bench(false).look().expect("it can be looked at");
     let steps = match looked.who {
-        Some(_) => {
-            omv_plan::flash(looked.board, looked.state, job.images.clone(), &job.wish)
-        }
+        Some(_) => omv_plan::flash(looked.board, looked.state, job.images.clone(), &job.wish),
         None => {
             let images = [job.images.clone(), crate::bench::loaders()].concat();
             omv_plan::recover(looked.board, looked.state, images, &job.wish)
@@ -111,9 +109,17 @@ pub fn moments(spans: &[Span], count: usize, seed: u64) -> Vec<Cut> {
                 _ => dice.fraction(),
             };
             let at = span.start + length.mul_f64(part);
-            cuts.push(Cut { step, at, torn: torn(index) });
+            cuts.push(Cut {
+                step,
+                at,
+                torn: torn(index),
+            });
         }
-        cuts.push(Cut { step, at: span.end, torn: torn(step) });
+        cuts.push(Cut {
+            step,
+            at: span.end,
+            torn: torn(step),
+        });
     }
     cuts
 }

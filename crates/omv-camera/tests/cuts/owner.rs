@@ -108,10 +108,16 @@ pub fn arrived(bench: &Bench, job: &Job) -> Result<(), String> {
     }
     let (wrong, fuses, misused) = bench.camera(|camera| {
         let parts = camera.chip().lock();
-        (parts.nor.changed_since(&job.after), parts.fuses, parts.misused)
+        (
+            parts.nor.changed_since(&job.after),
+            parts.fuses,
+            parts.misused,
+        )
     });
     if !wrong.is_empty() || fuses != job.before.parts.fuses || misused.is_some() {
-        return Err(format!("sectors {wrong:x?} are wrong; misused: {misused:?}"));
+        return Err(format!(
+            "sectors {wrong:x?} are wrong; misused: {misused:?}"
+        ));
     }
     Ok(())
 }
@@ -119,9 +125,8 @@ pub fn arrived(bench: &Bench, job: &Job) -> Result<(), String> {
 /// Makes the camera show itself: by waiting, by replugging, in the end with the wire. Tells
 /// whether that was needed.
 fn approach(bench: &mut Bench) -> bool {
-    let appears = |bench: &Bench| {
-        wait_for_camera(&bench.buses(), APPEAR, &bench.stop, |_| true).is_ok()
-    };
+    let appears =
+        |bench: &Bench| wait_for_camera(&bench.buses(), APPEAR, &bench.stop, |_| true).is_ok();
     if appears(bench) {
         return false;
     }

@@ -28,7 +28,8 @@ pub fn all<C: Copy + Sync>(name: &str, cuts: &[C], suffer: impl Fn(C) -> Case + 
             .map(|thread| scope.spawn(move || share(thread)))
             .collect();
         let done = threads.into_iter().map(|thread| thread.join());
-        done.flat_map(|cases| cases.expect("no case panics")).collect()
+        done.flat_map(|cases| cases.expect("no case panics"))
+            .collect()
     });
     Line {
         name: name.to_owned(),
@@ -50,14 +51,26 @@ impl Line {
 
     /// The cases that did not arrive.
     pub fn stuck(&self) -> Vec<&Case> {
-        self.cases.iter().filter(|case| case.stuck.is_some()).collect()
+        self.cases
+            .iter()
+            .filter(|case| case.stuck.is_some())
+            .collect()
     }
 
     /// The heading of the table.
     pub fn heading() -> String {
         format!(
             "{:<34} {:>6} {:>6} {:>6} {:>6} {:>8} {:>6} {:>6} {:>9} {:>7}",
-            "operation", "cuts", "torn", "wire", "half", "arrived", "stuck", "tries", "longest", "wall"
+            "operation",
+            "cuts",
+            "torn",
+            "wire",
+            "half",
+            "arrived",
+            "stuck",
+            "tries",
+            "longest",
+            "wall"
         )
     }
 }

@@ -104,7 +104,11 @@ pub const NAMES: &[Names] = &[
     row(32, "boot-status", "Boot Status Register"),
     row(33, "loadable-fw-version", "Firmware Version"),
     row(34, "fuse-program-voltage", "Fuse Program Voltage"),
-    row(36, "she-flash-partition", "Secure Hardware Extension: Flash Partition"),
+    row(
+        36,
+        "she-flash-partition",
+        "Secure Hardware Extension: Flash Partition",
+    ),
     row(37, "she-boot-mode", "Secure Hardware Extension: Boot Mode"),
     row(255, "unknown", "Unknown property"),
 ];

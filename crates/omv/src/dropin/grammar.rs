@@ -278,7 +278,10 @@ fn split(place: &Place, flags: &'static [Flag], line: &[String], mixed: bool) ->
                 raw.flags.push((flag, Some(value)));
             }
             (Some(_), Some(_)) => {
-                return Err(place.wrong(format!("Option {} does not take a value.", repr(name))));
+                return Err(misused(format!(
+                    "Option {} does not take a value.",
+                    repr(name)
+                )));
             }
             (None, _) if word.starts_with("--") => {
                 return Err(place.wrong(no_such_option(flags, name)));
@@ -298,13 +301,13 @@ fn take(
     rest: &mut std::collections::VecDeque<String>,
     raw: &mut Raw,
 ) -> Result<(), Stop> {
-    let value =
-        match flag.kind {
-            None => None,
-            Some(_) => Some(rest.pop_front().ok_or_else(|| {
-                place.wrong(format!("Option {} requires an argument.", repr(name)))
-            })?),
-        };
+    let value = match flag.kind {
+        None => None,
+        Some(_) => Some(
+            rest.pop_front()
+                .ok_or_else(|| misused(format!("Option {} requires an argument.", repr(name))))?,
+        ),
+    };
     raw.flags.push((flag, value));
     Ok(())
 }
@@ -333,6 +336,12 @@ fn short(
         take(place, flag, &name, rest, raw)?;
     }
     Ok(())
+}
+
+/// An error that comes without a usage line.
+fn misused(message: String) -> Stop {
+    let head = String::new();
+    Stop::Usage { head, message }
 }
 
 fn no_such_option(flags: &'static [Flag], name: &str) -> String {

@@ -6,7 +6,8 @@
 /// The end of a run that is not success.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// The command line cannot be understood: usage and hint lines, then the error. Exit code 2.
+    /// The command line cannot be understood: usage and hint lines, if any, then the error. Exit
+    /// code 2.
     Usage {
         /// `Usage: ...`, and `Try ...` where there is one, each with its line end.
         head: String,
@@ -68,7 +69,8 @@ impl Stop {
     pub fn tell(&self) -> u8 {
         match self {
             Self::Usage { head, message } => {
-                eprintln!("{head}\nError: {message}");
+                let gap = if head.is_empty() { "" } else { "\n" };
+                eprintln!("{head}{gap}Error: {message}");
                 2
             }
             Self::File(message) => {

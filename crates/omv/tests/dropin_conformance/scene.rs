@@ -126,6 +126,14 @@ impl Stage {
         path.to_str().unwrap()
     }
 
+    /// Whether the device is still there.
+    pub fn stays(&self) -> bool {
+        match &self.line {
+            Line::Loader(pty) => pty.left().is_none(),
+            Line::Rom(pty) => pty.left().is_none(),
+        }
+    }
+
     /// Where the files are.
     pub fn folder(&self) -> PathBuf {
         self.folder.path().canonicalize().unwrap()

@@ -3,14 +3,17 @@
 //! ```text
 //!   table    commands and options        work     what each of them does
 //!   lines    what scripts read           session  the device, results, failures
-//!   property what values mean
+//!   property what values mean               batch, image, keys, memories: commands of some size
 //! ```
 //!
 //! The order of checks is the tool's: global options, is there such a command, the interface is
 //! opened, and only then the arguments of the command.
 
 mod batch;
+mod image;
+mod keys;
 mod lines;
+mod memories;
 mod property;
 mod session;
 mod table;
@@ -198,7 +201,7 @@ fn help() -> String {
     let left_out = LEFT_OUT.join(", ");
     text.push_str(&format!(
         "\nNot part of this program, and refused: {left_out}; the options -sd, -l, -cb, -b, -x,\n\
-         and --family of get-property and set-property."
+         --family of get-property and set-property, and images that are not plain binaries."
     ));
     text
 }

@@ -3,7 +3,7 @@
 //! Source of names, order and defaults: SPSDK 3.12.0, spsdk/apps/blhost.py.
 
 use super::session::Session;
-use super::work;
+use super::{image, keys, memories, work};
 use crate::dropin::grammar::Kind::{Choice, FileIn, FileOut, Hex, Integer, Text};
 use crate::dropin::grammar::{Argument, Command, Flag, Given};
 use crate::dropin::stop::Stop;
@@ -125,6 +125,12 @@ const NO_VERIFY: Flag = Flag {
     names: &["--no-verify"],
     kind: None,
     help: "Do not read the fuse back",
+};
+
+const OFFSET: Flag = Flag {
+    names: &["-o", "--base-offset"],
+    kind: Some(Integer),
+    help: "Address to write to; 0 without it",
 };
 
 /// Commands that the tool has and this program does not, for which it has other commands or
@@ -252,6 +258,18 @@ pub const COMMANDS: &[Command<Run>] = &[
         run: work::flash_erase_region,
     },
     Command {
+        name: "flash-image",
+        about: "Writes a binary file where the option says",
+        arguments: &[
+            Argument::new("FILE", Text),
+            Argument::or("[ERASE]", Text, "none"),
+            Argument::or("[MEMORY_ID]", Integer, "0"),
+        ],
+        options: &[OFFSET],
+        explains: true,
+        run: image::flash_image,
+    },
+    Command {
         name: "flash-program-once",
         about: "Burns 4 or 8 bytes of a field, for ever",
         arguments: &[
@@ -354,7 +372,7 @@ pub const COMMANDS: &[Command<Run>] = &[
         arguments: &[],
         options: &[],
         explains: false,
-        run: work::enroll,
+        run: keys::enroll,
     },
     Command {
         name: "key-provisioning read_key_nonvolatile",
@@ -362,7 +380,7 @@ pub const COMMANDS: &[Command<Run>] = &[
         arguments: &[Argument::or("memoryID", Integer, "0")],
         options: &[],
         explains: false,
-        run: work::read_key_nonvolatile,
+        run: keys::read_key_nonvolatile,
     },
     Command {
         name: "key-provisioning read_key_store",
@@ -370,7 +388,7 @@ pub const COMMANDS: &[Command<Run>] = &[
         arguments: &[Argument::new("FILE", FileOut)],
         options: &[],
         explains: true,
-        run: work::read_key_store,
+        run: keys::read_key_store,
     },
     Command {
         name: "key-provisioning set_key",
@@ -378,7 +396,7 @@ pub const COMMANDS: &[Command<Run>] = &[
         arguments: &[Argument::new("TYPE", Text), Argument::new("SIZE", Integer)],
         options: &[],
         explains: true,
-        run: work::set_key,
+        run: keys::set_key,
     },
     Command {
         name: "key-provisioning set_user_key",
@@ -389,7 +407,7 @@ pub const COMMANDS: &[Command<Run>] = &[
         ],
         options: &[KEYSIZE],
         explains: true,
-        run: work::set_user_key,
+        run: keys::set_user_key,
     },
     Command {
         name: "key-provisioning write_key_nonvolatile",
@@ -397,7 +415,7 @@ pub const COMMANDS: &[Command<Run>] = &[
         arguments: &[Argument::or("memoryID", Integer, "0")],
         options: &[],
         explains: false,
-        run: work::write_key_nonvolatile,
+        run: keys::write_key_nonvolatile,
     },
     Command {
         name: "key-provisioning write_key_store",
@@ -405,7 +423,7 @@ pub const COMMANDS: &[Command<Run>] = &[
         arguments: &[Argument::new("FILE[,SIZE]", Text)],
         options: &[],
         explains: true,
-        run: work::write_key_store,
+        run: keys::write_key_store,
     },
     Command {
         name: "list-memory",
@@ -413,7 +431,7 @@ pub const COMMANDS: &[Command<Run>] = &[
         arguments: &[],
         options: &[],
         explains: false,
-        run: work::list_memory,
+        run: memories::list_memory,
     },
     Command {
         name: "program-aeskey",

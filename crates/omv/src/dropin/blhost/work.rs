@@ -2,7 +2,7 @@
 //!
 //! Source: SPSDK 3.12.0, spsdk/apps/blhost.py, spsdk/mboot/mcuboot.py.
 
-use omv_wire::mboot::{Command, DATA_FOLLOWS, Reply, property, status, tag};
+use omv_wire::mboot::{Command, Reply, property, status, tag};
 
 use super::lines::{self, Word};
 use super::property as properties;
@@ -19,14 +19,6 @@ type Done = Result<(), Stop>;
 const OTP_VERIFY_FAIL: u32 = 52009;
 /// Statuses after a file was received that mean the device goes on by itself.
 const PENDING: [u32; 2] = [10119, 10120];
-/// Operations of key provisioning.
-const ENROLL: u32 = 0;
-const SET_USER_KEY: u32 = 1;
-const SET_INTRINSIC_KEY: u32 = 2;
-const WRITE_NON_VOLATILE: u32 = 3;
-const READ_NON_VOLATILE: u32 = 4;
-const WRITE_KEY_STORE: u32 = 5;
-const READ_KEY_STORE: u32 = 6;
 /// Memory id under which an AES key is written.
 const AES_KEY: u32 = 512;
 /// Bytes of a key blob.
@@ -45,7 +37,7 @@ pub fn word(number: i128) -> Result<u32, Stop> {
 }
 
 /// Ids of mapped memories make no difference where addresses are given.
-fn clamp(session: &Session, memory: i128) -> Result<u32, Stop> {
+pub fn clamp(session: &Session, memory: i128) -> Result<u32, Stop> {
     if memory > 255 || memory == 0 {
         return word(memory);
     }
@@ -53,17 +45,17 @@ fn clamp(session: &Session, memory: i128) -> Result<u32, Stop> {
     Ok(0)
 }
 
-fn command(tag: u8, words: &[i128]) -> Result<Command, Stop> {
+pub fn command(tag: u8, words: &[i128]) -> Result<Command, Stop> {
     let words: Result<Vec<u32>, Stop> = words.iter().map(|number| word(*number)).collect();
     raw(tag, false, &words?)
 }
 
-fn raw(tag: u8, sends: bool, words: &[u32]) -> Result<Command, Stop> {
+pub fn raw(tag: u8, sends: bool, words: &[u32]) -> Result<Command, Stop> {
     Command::new(tag, sends, words)
         .map_err(|error| Stop::error("McuBootError", format!("MBoot: {error}")))
 }
 
-fn number(value: impl Into<u64>) -> Word {
+pub fn number(value: impl Into<u64>) -> Word {
     Word::Number(value.into())
 }
 
@@ -456,210 +448,3 @@ pub fn reset(session: &mut Session, given: &Given) -> Done {
     let code = if silent { 0 } else { reply.status };
     session.show("reset", code, &[], None)
 }
-
-pub fn list_memory(session: &mut Session, _given: &Given) -> Done {
-    let mut ask = |tag, index| -> Result<(u32, Vec<u32>), Stop> {
-        let reply = session.simple(Command::get_property(tag, index))?;
-        let values = if reply.status == status::SUCCESS {
-            reply.words
-        } else {
-            Vec::new()
-        };
-        Ok((reply.status, values))
-    };
-    print::line("Internal Flash:")?;
-    for region in regions(&mut ask, 3, &[4, 5])? {
-        let sector = lines::short_size(region.2.into());
-        let text = lines::numbered_region(region.0, region.1[0], region.1[1]);
-        print::line(&format!("{text} Sector size: {sector}"))?;
-    }
-    print::line("Internal RAM:")?;
-    for region in regions(&mut ask, 14, &[15])? {
-        print::line(&lines::numbered_region(region.0, region.1[0], region.1[1]))?;
-    }
-    print::line("External Memories:")?;
-    let (code, version) = ask(property::CURRENT_VERSION, 0)?;
-    let Some(version) = version.first() else {
-        return match code {
-            status::UNKNOWN_PROPERTY => Ok(()),
-            _ => Err(Stop::error(
-                "SPSDKError",
-                "SPSDK: No response to get property command",
-            )),
-        };
-    };
-    let old = version & 0xFF_FFFF <= 0x02_0000;
-    for (id, name) in EXTERNAL.iter().filter(|(id, _)| !old || *id == 1) {
-        let (code, values) = ask(property::EXTERNAL_MEMORY_ATTRIBUTES, *id)?;
-        match code {
-            status::SUCCESS if values.is_empty() => {
-                return Err(Stop::error("SPSDKError", "SPSDK: Other Error"));
-            }
-            status::SUCCESS => print::line(&format!("{name}:\n  {}", lines::external(&values)))?,
-            status::MEMORY_NOT_CONFIGURED => {
-                print::line(&format!("{name}:\n  {}", lines::NOT_CONFIGURED))?;
-            }
-            status::UNKNOWN_PROPERTY => break,
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// External memories, in the order in which the tool asks for them.
-const EXTERNAL: [(u32, &str); 13] = [
-    (256, "SEMC-NAND"),
-    (1, "QSPI"),
-    (257, "SPI-NAND"),
-    (288, "SD"),
-    (4, "IFR0"),
-    (289, "MMC"),
-    (8, "SEMC-NOR"),
-    (9, "FLEX-SPI-NOR"),
-    (10, "SPIFI-NOR"),
-    (11, "XSPI-NOR"),
-    (16, "FLASH-EXEC"),
-    (272, "SPI-MEM"),
-    (273, "I2C-MEM"),
-];
-
-/// Most regions of one kind a device is believed to have.
-const REGIONS: u32 = 64;
-
-/// Regions of internal memory: index, start and size, and the last property asked for.
-fn regions(
-    ask: &mut impl FnMut(u32, u32) -> Result<(u32, Vec<u32>), Stop>,
-    start: u32,
-    others: &[u32],
-) -> Result<Vec<(u32, [u32; 2], u32)>, Stop> {
-    let mut found: Vec<(u32, [u32; 2], u32)> = Vec::new();
-    for index in 0..REGIONS {
-        let mut values = Vec::new();
-        for property in std::iter::once(&start).chain(others) {
-            match ask(*property, index)?.1.first() {
-                Some(value) => values.push(*value),
-                None => return Ok(found),
-            }
-            // The first region again: there are no more.
-            if found.first().is_some_and(|first| first.1[0] == values[0]) {
-                return Ok(found);
-            }
-        }
-        let last = values.last().copied().unwrap_or(0);
-        found.push((index, [values[0], values[1]], last));
-    }
-    Ok(found)
-}
-
-fn provision(session: &mut Session, name: &str, words: &[i128], key: Option<&[u8]>) -> Done {
-    let reply = match key {
-        None => session.simple(command(tag::KEY_PROVISIONING, words)?)?,
-        Some(key) => {
-            let words: Result<Vec<u32>, Stop> = words.iter().map(|one| word(*one)).collect();
-            session.send(
-                raw(tag::KEY_PROVISIONING, DATA_FOLLOWS == 1, &words?)?,
-                key,
-                None,
-            )?
-        }
-    };
-    session.show(name, reply.status, &[], None)
-}
-
-/// Types of keys, by name.
-const KEY_TYPES: [(&str, i128); 8] = [
-    ("OTFADKEK", 2),
-    ("SBKEK", 3),
-    ("PRINCE0", 7),
-    ("PRINCE1", 8),
-    ("PRINCE2", 9),
-    ("PRINCE3", 10),
-    ("USERKEK", 11),
-    ("UDS", 12),
-];
-
-fn key_type(given: &Given) -> i128 {
-    let text = given.text("TYPE").unwrap_or_default();
-    let number = properties::plain_number(text);
-    let named = KEY_TYPES
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case(text));
-    number.or(named.map(|(_, number)| *number)).unwrap_or(255)
-}
-
-pub fn enroll(session: &mut Session, _given: &Given) -> Done {
-    provision(session, "enroll", &[ENROLL.into()], None)
-}
-
-pub fn set_key(session: &mut Session, given: &Given) -> Done {
-    let words = [
-        SET_INTRINSIC_KEY.into(),
-        key_type(given),
-        given.number("SIZE"),
-    ];
-    provision(session, "set-key", &words, None)
-}
-
-pub fn write_key_nonvolatile(session: &mut Session, given: &Given) -> Done {
-    let words = [WRITE_NON_VOLATILE.into(), given.number("memoryID")];
-    provision(session, "write-key-nonvolatile", &words, None)
-}
-
-pub fn read_key_nonvolatile(session: &mut Session, given: &Given) -> Done {
-    let words = [READ_NON_VOLATILE.into(), given.number("memoryID")];
-    provision(session, "read-key-nonvolatile", &words, None)
-}
-
-pub fn set_user_key(session: &mut Session, given: &Given) -> Done {
-    let (path, size) = files::file_and_size(given.text("FILE[,SIZE]").unwrap_or_default())?;
-    let kind = key_type(given);
-    let content = files::read(path)?;
-    let bits = given.maybe_number("key-size").filter(|bits| *bits != 0);
-    let wanted = match (bits, usize::try_from(size)) {
-        (Some(bits), _) => usize::try_from(bits / 8).unwrap_or(usize::MAX),
-        (None, Ok(size)) if size > 0 => size,
-        _ => content.len(),
-    };
-    let key = key_bytes(&content, wanted).ok_or_else(|| {
-        let text = format!("SPSDK: Invalid key: {path} does not hold {wanted} bytes.");
-        Stop::error("SPSDKError", text)
-    })?;
-    let words = [SET_USER_KEY.into(), kind, key.len() as i128];
-    provision(session, "set-user-key", &words, Some(&key))
-}
-
-/// A key of this size, binary or as hexadecimal text.
-fn key_bytes(content: &[u8], size: usize) -> Option<Vec<u8>> {
-    if content.len() == size {
-        return Some(content.to_vec());
-    }
-    let text = std::str::from_utf8(content).ok()?.trim();
-    let digits = text.strip_prefix("0x").unwrap_or(text);
-    if digits.len() != size.checked_mul(2)? || !digits.bytes().all(|one| one.is_ascii_hexdigit()) {
-        return None;
-    }
-    let pairs = digits.as_bytes().chunks(2);
-    pairs
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-        .collect()
-}
-
-pub fn write_key_store(session: &mut Session, given: &Given) -> Done {
-    let key = files::source_file(given.text("FILE[,SIZE]").unwrap_or_default())?;
-    let words = [WRITE_KEY_STORE.into(), 0, key.len() as i128];
-    provision(session, "write-key-store", &words, Some(&key))
-}
-
-pub fn read_key_store(session: &mut Session, given: &Given) -> Done {
-    let command = command(tag::KEY_PROVISIONING, &[READ_KEY_STORE.into()])?;
-    let reply = session.fetch(command, KEY_STORE_LIMIT, None)?;
-    let mut shown = Vec::new();
-    if !reply.data.is_empty() {
-        files::write(given.text("FILE").unwrap_or_default(), &reply.data)?;
-        shown = vec![number(reply.data.len() as u64)];
-    }
-    session.show("read-key-store", reply.status, &shown, None)
-}
-
-/// Far more than any key store has.
-const KEY_STORE_LIMIT: u32 = 1 << 20;

@@ -12,7 +12,7 @@ use omv_wire::sdp::{
 use serde_json::{Value, json};
 
 use super::lines;
-use crate::dropin::blhost::{pretty, word};
+use crate::dropin::blhost::{pretty, word as number};
 use crate::dropin::door::Door;
 use crate::dropin::grammar::{Given, words_of};
 use crate::dropin::print::{self, Progress};
@@ -124,6 +124,12 @@ fn connection(why: &str) -> Stop {
     Stop::error("SdpConnectionError", text)
 }
 
+/// A number as it goes over the wire. One that does not fit is an error of the connection; the
+/// tool takes it for silence where it sends nothing but the command.
+fn word(number_given: i128) -> Result<u32, Stop> {
+    number(number_given).map_err(|_| connection("Timeout Error"))
+}
+
 pub fn error_status(session: &mut Session, _given: &Given) -> Done {
     let heard = session.ask(Request::ErrorStatus)?;
     let extra = lines::response(heard.status);
@@ -142,7 +148,10 @@ pub fn jump_address(session: &mut Session, given: &Given) -> Done {
 }
 
 pub fn write_file(session: &mut Session, given: &Given) -> Done {
-    let address = word(given.number("ADDRESS"))?;
+    let address = match number(given.number("ADDRESS")) {
+        Err(Stop::General { text, .. }) => return Err(connection(&text)),
+        other => other?,
+    };
     let data = given.bytes("FILE");
     let count = given.maybe_number("[COUNT]");
     let count = count.and_then(|count| usize::try_from(count).ok());

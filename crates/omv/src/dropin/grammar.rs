@@ -273,7 +273,7 @@ fn split(place: &Place, flags: &'static [Flag], line: &[String], mixed: bool) ->
             flag.names.iter().any(|one| known(&one))
         };
         match (flags.iter().chain([&HELP]).find(long), value) {
-            (Some(flag), None) => take(place, flag, name, &mut rest, &mut raw)?,
+            (Some(flag), None) => take(flag, name, &mut rest, &mut raw)?,
             (Some(flag), Some(value)) if flag.kind.is_some() => {
                 raw.flags.push((flag, Some(value)));
             }
@@ -295,7 +295,6 @@ fn split(place: &Place, flags: &'static [Flag], line: &[String], mixed: bool) ->
 
 /// An option whose value, if it takes one, is the next word.
 fn take(
-    place: &Place,
     flag: &'static Flag,
     name: &str,
     rest: &mut std::collections::VecDeque<String>,
@@ -331,9 +330,9 @@ fn short(
         let after = &word[at + letter.len_utf8()..];
         if flag.kind.is_some() && !after.is_empty() {
             rest.push_front(after.to_owned());
-            return take(place, flag, &name, rest, raw);
+            return take(flag, &name, rest, raw);
         }
-        take(place, flag, &name, rest, raw)?;
+        take(flag, &name, rest, raw)?;
     }
     Ok(())
 }

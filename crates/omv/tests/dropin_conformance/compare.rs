@@ -181,14 +181,13 @@ fn judge(
         meant.push(Meant::Phrase);
     }
     let mut their_out = their_out;
-    if json && let Some(start) = their_out.find("{\n").filter(|start| *start > 0) {
-        let data = their_out[..start].to_owned();
-        if our_err.starts_with(&data) {
+    if json {
+        let (data, objects) = apart(&their_out);
+        if !data.is_empty() && our_err.starts_with(&data) {
             our_err.replace_range(..data.len(), "");
-            their_out.replace_range(..start, "");
+            their_out = objects;
             meant.push(Meant::Json);
         }
-        serde_json::from_str::<serde_json::Value>(&our_out).map_err(|error| error.to_string())?;
     }
     let failed = scene.tool == "sdphost" && (theirs.code, ours.code) == (0, 1);
     if failed && (says_failure(&their_out) || refused) {

@@ -48,6 +48,8 @@ const MEANT: [(Meant, &str, &str); 5] = [
 pub struct Seen {
     theirs: i64,
     ours: i64,
+    /// Checksum of what the real tool prints.
+    sum: u32,
     /// The meant differences, or what is wrong.
     verdict: Result<Vec<Meant>, String>,
 }
@@ -68,6 +70,7 @@ pub fn both(scene: &Scene, json: bool, spsdk: &mut Spsdk) -> Vec<Seen> {
         seen.push(Seen {
             theirs: theirs.code,
             ours: ours.code,
+            sum: sum(&theirs),
             verdict: judge(scene, refused, &theirs, &ours, json).map_err(|why| {
                 format!(
                     "{context}: {why}\n  theirs: {}\n  ours:   {}",
@@ -92,6 +95,15 @@ pub fn both(scene: &Scene, json: bool, spsdk: &mut Spsdk) -> Vec<Seen> {
         ));
     }
     seen
+}
+
+/// FNV-1a over both streams. The devices are ours: were only the tools compared with each other,
+/// a device that answers nonsense would go unnoticed.
+fn sum(outcome: &Outcome) -> u32 {
+    let bytes = outcome.out.iter().chain(&outcome.err);
+    bytes.fold(0x811C_9DC5, |sum, byte| {
+        (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+    })
 }
 
 fn show(outcome: &Outcome) -> String {
@@ -253,8 +265,9 @@ impl Table {
     pub fn add(&mut self, scene: &Scene, plain: &[Seen], json: &[Seen]) {
         self.text
             .push_str(&format!("\n## {}: {}\n\n", scene.tool, scene.title));
-        self.text
-            .push_str("| Command line | SPSDK | ours | text | JSON |\n|---|---|---|---|---|\n");
+        self.text.push_str(
+            "| Command line | SPSDK | ours | text | JSON | sum |\n|---|---|---|---|---|---|\n",
+        );
         for ((line, plain), json) in scene.lines.iter().zip(plain).zip(json) {
             let shown = match line.strip_prefix('!') {
                 Some(line) => line.to_owned(),
@@ -262,12 +275,13 @@ impl Table {
             };
             let shown = shown.replace("{PORT}", "PORT").replace('|', "\\|");
             self.text.push_str(&format!(
-                "| `{} {shown}` | {} | {} | {} | {} |\n",
+                "| `{} {shown}` | {} | {} | {} | {} | {:08x} |\n",
                 scene.tool,
                 plain.theirs,
                 plain.ours,
                 plain.word(),
-                json.word()
+                json.word(),
+                plain.sum
             ));
             for one in [plain, json] {
                 self.failures.extend(one.verdict.as_ref().err().cloned());
@@ -317,7 +331,12 @@ impl fmt::Display for Table {
              {} lines of `blhost`, {} of `sdphost`, each in plain text and with `-j`.\n",
             self.counts[0].1, self.counts[1].1
         )?;
-        writeln!(f, "What is meant to differ:\n")?;
+        writeln!(
+            f,
+            "The columns SPSDK and ours are exit codes. The sum is of what SPSDK prints in plain text: it\n\
+             changes when a virtual camera answers otherwise than before.\n\n\
+             What is meant to differ:\n"
+        )?;
         for (_, name, reason) in MEANT {
             writeln!(f, "* **{name}**: {reason}.")?;
         }

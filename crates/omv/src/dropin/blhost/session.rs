@@ -105,7 +105,9 @@ impl Session {
                 }
                 Ok(reply)
             }
-            Ok(Err(Failure::Timeout { what })) if what == "the response" => Ok(silence()),
+            Ok(Err(Failure::Timeout {
+                what: "the response",
+            })) => Ok(silence()),
             Ok(Err(Failure::Timeout { .. })) if reads => {
                 self.log.tell("ERROR", LOG, lines::SILENT, "mcuboot.py:230");
                 Ok(silence())
@@ -176,11 +178,13 @@ impl Session {
         words: &[Word],
         extra: Option<&str>,
     ) -> Result<(), Stop> {
-        if self.manner.silent {
-        } else if self.manner.json {
-            print::line(&pretty(&lines::object(command, code, words))?)?;
-        } else {
-            print::line(&lines::plain(code, words, extra))?;
+        let text = match self.manner {
+            Manner { silent: true, .. } => None,
+            Manner { json: true, .. } => Some(pretty(&lines::object(command, code, words))?),
+            Manner { .. } => Some(lines::plain(code, words, extra)),
+        };
+        if let Some(text) = text {
+            print::line(&text)?;
         }
         match code {
             status::SUCCESS => Ok(()),

@@ -1,7 +1,8 @@
 //! Files from outside that tests are judged by, and that are not ours to keep in the repository:
-//! the loaders of NXP's that the Python package `openmv-ota` carries.
+//! the loaders of NXP's that the Python package `openmv-ota` carries, and NXP's own tools, which
+//! the package `spsdk` installs.
 //!
-//! Which package, which files and which SHA-256: the board's own file says it.
+//! Which package, which files and which SHA-256 of the loaders: the board's own file says it.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -16,6 +17,9 @@ use crate::run::Shop;
 const BOARD: &str = "crates/omv-boards/boards/openmv_rt1060.toml";
 /// Far more than any loader has.
 const LIMIT: u64 = 4 << 20;
+
+/// NXP's tools: the version whose command lines and results ours are those of.
+const SPSDK: &str = "spsdk==3.12.0";
 
 /// One file that must be in the package.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,6 +121,45 @@ pub fn fetch(shop: &Shop) -> Result<()> {
     }
     verify(&folder, &wanted)?;
     println!("{} loader files are the known ones", wanted.len());
+    install_spsdk(shop)
+}
+
+/// Where NXP's tools are installed: a virtual environment of Python's.
+fn spsdk(shop: &Shop) -> PathBuf {
+    folder(shop).join("spsdk")
+}
+
+/// Whether NXP's tools are installed in the version that is meant.
+///
+/// # Errors
+/// When they are not.
+pub fn spsdk_ready(shop: &Shop) -> Result<()> {
+    let mut files = ["blhost", "sdphost", "python"].iter();
+    if let Some(missing) = files.find(|name| !spsdk(shop).join("bin").join(name).exists()) {
+        bail!("{missing} of {SPSDK} is missing");
+    }
+    let version = "import importlib.metadata as m; print(m.version('spsdk'))";
+    let python = shop.program(spsdk(shop).join("bin/python"));
+    let said = python.args(["-c", version]).output()?;
+    if format!("spsdk=={}", said.trim()) != SPSDK {
+        bail!("version {} is installed, not {SPSDK}", said.trim());
+    }
+    Ok(())
+}
+
+/// Installs NXP's tools, about 240 MB, unless they are there.
+fn install_spsdk(shop: &Shop) -> Result<()> {
+    if spsdk_ready(shop).is_err() {
+        let venv = shop.program("python3").args(["-m", "venv", "--clear"]);
+        venv.args([spsdk(shop)]).output().context(
+            "NXP's tools come by Python: install it whole (`apt-get install python3-venv`)",
+        )?;
+        let pip = shop.program(spsdk(shop).join("bin/python"));
+        pip.args(["-m", "pip", "install", "--quiet", SPSDK])
+            .stream()?;
+        spsdk_ready(shop)?;
+    }
+    println!("{SPSDK} is installed");
     Ok(())
 }
 

@@ -2,12 +2,13 @@
 //! red there is red here too.
 //!
 //! ```text
-//!   test = check, judges, unit, matrix, fuzz, rig: stages with a budget each (stage)
+//!   test = check, judges, unit, conformance, matrix, fuzz, rig: stages with a budget each (stage)
 //!   check = formatting, clippy, rustdoc, tidy (the rules of the house, one function each)
 //! ```
 //!
 //! A tool or a file that a stage needs and does not find is red, with the command that helps.
 
+mod conformance;
 mod fuzz;
 mod judges;
 mod rig;
@@ -26,7 +27,8 @@ use crate::work::Matrix;
 const HELP: &str = "\
 cargo xtask NAME
 
-  test [STAGE]...  everything CI runs, in stages: check judges unit matrix fuzz rig
+  test [STAGE]...  everything CI runs, in stages: check judges unit conformance
+                   matrix fuzz rig
   check            formatting, clippy, rustdoc and tidy
   tidy             the rules of the house that no compiler knows
   fuzz             replay the fuzzing corpora, then fuzz every target for a short time

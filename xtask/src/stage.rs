@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use crate::run::Shop;
 use crate::work::{self, Matrix};
-use crate::{fuzz, judges, rig};
+use crate::{conformance, fuzz, judges, rig};
 
 /// A part of `test`.
 struct Stage {
@@ -25,13 +25,18 @@ const STAGES: &[Stage] = &[
     },
     Stage {
         name: "judges",
-        budget: 60,
+        budget: 180,
         work: judges::fetch,
     },
     Stage {
         name: "unit",
         budget: 420,
         work: work::unit,
+    },
+    Stage {
+        name: "conformance",
+        budget: 240,
+        work: conformance::run,
     },
     Stage {
         name: "matrix",

@@ -169,10 +169,16 @@ impl Inside {
     }
 }
 
-/// This machine's ports, the virtual cameras that run on it, and the servers that were named.
-fn outside(common: &Common, who: &str) -> Vec<Box<dyn Bus>> {
+/// This machine's own bus, and those of the virtual cameras that run on it.
+pub fn buses(who: &str) -> Vec<Box<dyn Bus>> {
     let mut buses: Vec<Box<dyn Bus>> = vec![Box::new(NativeBus::new(who))];
     buses.extend(crate::cmd::sim::running(who));
+    buses
+}
+
+/// Those, and the servers that were named.
+fn outside(common: &Common, who: &str) -> Vec<Box<dyn Bus>> {
+    let mut buses = buses(who);
     for address in &common.usbip {
         let title = format!("usbip {address}");
         buses.push(Box::new(UsbIpBus::new(address, &title, who)));

@@ -1,6 +1,7 @@
 //! The command line, defined once: the parser, the help, the man pages and the completions all
 //! come from here.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -28,6 +29,8 @@ More:
   sim          A virtual camera, to try things on
   completions  Print a completion script for a shell
   man          Write the manual pages
+  blhost       Stand-in for the tool of that name from NXP
+  sdphost      Stand-in for the tool of that name from NXP
   help         Print help, also for one command
 
 {options}{after-help}";
@@ -142,6 +145,40 @@ pub enum Command {
     Man {
         /// Folder to write to; without one the main page is printed
         folder: Option<PathBuf>,
+    },
+    /// Stand-in for the tool of that name from NXP
+    ///
+    /// Takes the command line of blhost, and gives its results and exit codes, so that scripts
+    /// need no change. A link named blhost that leads to this program does the same.
+    #[command(
+        disable_help_flag = true,
+        after_help = "Examples:\n  omv blhost -u 0x15A2,0x0073 -- get-property 1\n  omv blhost -p /dev/ttyUSB0 -j read-memory 0x60000000 512"
+    )]
+    Blhost {
+        /// The command line of blhost; `--help` explains it
+        #[arg(
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            value_name = "WORD"
+        )]
+        words: Vec<OsString>,
+    },
+    /// Stand-in for the tool of that name from NXP
+    ///
+    /// Takes the command line of sdphost, and gives its results and exit codes, so that scripts
+    /// need no change. A link named sdphost that leads to this program does the same.
+    #[command(
+        disable_help_flag = true,
+        after_help = "Examples:\n  omv sdphost -u 0x1FC9,0x0135 -- write-file 0x20001C00 loader.bin\n  omv sdphost -u 0x1FC9,0x0135 -- jump-address 0x20001C00"
+    )]
+    Sdphost {
+        /// The command line of sdphost; `--help` explains it
+        #[arg(
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            value_name = "WORD"
+        )]
+        words: Vec<OsString>,
     },
 }
 

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   cli      the command line, defined once
+//!   dropin   stand-ins for the tools of other makers, with command lines of their own
 //!   cmd/*    one file a command: what is wanted, in terms of the library
 //!   bench    the buses there are, and the camera that is meant
 //!   files    images and loaders from files, folders and archives
@@ -14,6 +15,7 @@
 mod bench;
 mod cli;
 mod cmd;
+mod dropin;
 mod fail;
 mod files;
 mod output;
@@ -29,6 +31,10 @@ use fail::Fail;
 use output::Output;
 
 fn main() -> ExitCode {
+    let line: Vec<_> = std::env::args_os().collect();
+    if let Some((tool, words)) = dropin::meant(&line) {
+        return dropin::run(tool, words);
+    }
     let cli = Cli::parse();
     let output = Output::new(cli.common.json, cli.common.color);
     let done = match &cli.command {
@@ -41,6 +47,8 @@ fn main() -> ExitCode {
         Command::Erase(args) => cmd::region::erase(&cli.common, args, &output),
         Command::Reset(args) => cmd::reset::run(&cli.common, args, &output),
         Command::Sim(args) => cmd::sim::run(&cli.common, args, &output),
+        Command::Blhost { words } => return dropin::run(dropin::Tool::Blhost, words),
+        Command::Sdphost { words } => return dropin::run(dropin::Tool::Sdphost, words),
         Command::Completions { shell } => cmd::paper::completions(*shell),
         Command::Man { folder } => cmd::paper::man(folder.as_deref(), &output),
     };

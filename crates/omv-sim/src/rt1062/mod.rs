@@ -29,7 +29,7 @@ pub mod sample;
 use std::time::Duration;
 
 use omv_boards::State;
-use omv_wire::mboot;
+use omv_wire::{mboot, sdp};
 
 use crate::Face;
 use crate::camera::{Camera, Hand, Status};
@@ -47,6 +47,11 @@ pub fn uart_loader(chip: &Chip) -> mboot::Camera<impl mboot::Target + Send + use
         mboot::Wire::Uart,
         Memory::new(chip.clone(), Loader::Flashloader),
     )
+}
+
+/// The mask ROM on its other wire: a serial line.
+pub fn uart_rom(quirks: Quirks) -> sdp::Camera<impl sdp::Target + Send + use<>> {
+    rom::rom(quirks, true)
 }
 
 /// How long things take that are not the flash's doing. From the moment power comes or a reset

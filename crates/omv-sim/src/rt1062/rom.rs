@@ -40,19 +40,7 @@ pub struct RomFace {
 impl RomFace {
     /// A ROM that just started.
     pub fn new(quirks: Quirks) -> Self {
-        let options = sdp::Options {
-            locked: quirks.locked,
-            error_status: if quirks.blank_part {
-                HAB_FAILURE
-            } else {
-                HAB_SUCCESS
-            },
-            ..sdp::Options::default()
-        };
-        let ram = Ram {
-            banks: RAMS.map(|(_, size)| vec![0; size]),
-        };
-        let talk = Talker::new(sdp::Camera::new(options, ram));
+        let talk = Talker::new(rom(quirks, false));
         Self {
             talk,
             out_endpoint: quirks.rom_out_endpoint,
@@ -66,8 +54,26 @@ impl RomFace {
     }
 }
 
+/// A ROM that just started, on HID or on its serial line.
+pub(super) fn rom(quirks: Quirks, uart: bool) -> sdp::Camera<Ram> {
+    let options = sdp::Options {
+        uart,
+        locked: quirks.locked,
+        error_status: if quirks.blank_part {
+            HAB_FAILURE
+        } else {
+            HAB_SUCCESS
+        },
+        ..sdp::Options::default()
+    };
+    let ram = Ram {
+        banks: RAMS.map(|(_, size)| vec![0; size]),
+    };
+    sdp::Camera::new(options, ram)
+}
+
 /// RAM as the ROM fills it.
-struct Ram {
+pub(super) struct Ram {
     banks: [Vec<u8>; 2],
 }
 

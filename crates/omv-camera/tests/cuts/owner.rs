@@ -26,8 +26,8 @@ pub struct Case {
     pub half_written: bool,
     /// How long it took from power to a running camera.
     pub took: Duration,
-    /// How often something was tried.
-    pub tries: u32,
+    /// What the commands that failed were told, in order.
+    pub failures: Vec<String>,
     /// What is wrong with it at the end.
     pub stuck: Option<String>,
 }
@@ -74,30 +74,32 @@ fn interrupt(job: &Job, cut: Cut) -> Remains {
 /// Power comes back, the owner does as well.
 fn finish(job: &Job, cut: Cut, remains: Remains) -> Case {
     let mut bench = powered(remains, false, &mut dice(cut, 1));
-    let (wire, tries) = repair(&mut bench, job);
+    let (wire, failures) = repair(&mut bench, job);
     let status = bench.status();
     Case {
         cut,
         wire,
         half_written: status.half_written_starts > 0,
         took: bench.bus.now(),
-        tries,
+        failures,
         stuck: arrived(&bench, job).err(),
     }
 }
 
 /// Tries until the camera runs: the same command again, then replugging, then the wire. Tells
-/// whether the wire was needed and how many tries.
-pub fn repair(bench: &mut Bench, job: &Job) -> (bool, u32) {
+/// whether the wire was needed, and what failed before.
+pub fn repair(bench: &mut Bench, job: &Job) -> (bool, Vec<String>) {
     let mut wire = false;
-    for tries in 1..=TRIES {
+    let mut failures = Vec::new();
+    for _ in 0..TRIES {
         wire |= approach(bench);
-        if attempt(bench, job).is_ok() {
-            return (wire, tries);
+        match attempt(bench, job) {
+            Ok(_) => break,
+            Err(error) => failures.push(error.to_string()),
         }
         bench.hands(&[Hand::Unplug, Hand::Plug]);
     }
-    (wire, TRIES)
+    (wire, failures)
 }
 
 /// Whether the camera runs and all its flash is as it should be.

@@ -93,7 +93,7 @@ impl Line {
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let longest = self.cases.iter().map(|case| case.took).max();
-        let tries = self.cases.iter().map(|case| case.tries).max();
+        let tries = self.cases.iter().map(|case| case.failures.len() + 1).max();
         write!(
             f,
             "{:<27} {:>6} {:>6} {:>6} {:>6} ms {:>6} {:>8} {:>6} {:>6} {:>7.1} s {:>5.1} s",

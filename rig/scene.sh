@@ -63,6 +63,11 @@ node() {
     soon "$1" "${2:-20}" test -c "$1"
 }
 
+# gone PLACE: until the kernel has let go of what was plugged in there.
+gone() {
+    soon "$1 to be empty" 10 test ! -e "/sys/bus/usb/devices/$1"
+}
+
 # camera PORT NAME OPTIONS...: plugs a virtual camera into a port (0 is place 1-1) for the rest
 # of the scene. It comes back there by itself whenever it leaves.
 camera() {

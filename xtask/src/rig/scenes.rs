@@ -94,6 +94,7 @@ const OLD_ID: &str = "1209:ABD1";
 const NEW_ID: &str = "37C5:1060";
 
 fn list(results: &Results) -> Result<()> {
+    results.silent_kernel()?;
     let rows = results.ran("list")?.exits(0)?.last()?;
     let row = only(&rows)?;
     is(row, "place", "usb 1-1")?;
@@ -210,6 +211,7 @@ fn busy(results: &Results) -> Result<()> {
 }
 
 fn descriptors(results: &Results) -> Result<()> {
+    results.silent_kernel()?;
     described(results, "run", &["CDC ACM", "CDC Union"])?;
     described(
         results,

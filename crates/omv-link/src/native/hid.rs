@@ -38,7 +38,12 @@ impl<P: Fn() -> bool> Hid<P> {
         let path = CString::new(node).map_err(|error| classify(error.into()))?;
         let device = HidApi::new()
             .and_then(|api| api.open_path(&path))
-            .map_err(|error| classify(into_io(error)))?;
+            .map_err(|error| match classify(into_io(error)) {
+                // A moment ago it could be opened: most likely the device is leaving, and a
+                // second look tells.
+                Trouble::Other(source) => Trouble::Missing(source),
+                known => known,
+            })?;
         Ok(Self {
             device,
             node: node.to_owned(),
@@ -121,5 +126,20 @@ fn into_io(error: HidError) -> io::Error {
     match error {
         HidError::IoError { error } => error,
         other => io::Error::other(other.to_string()),
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_that_opens_but_not_for_the_library_is_worth_a_second_look() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = folder.path().join("hidraw0");
+        std::fs::write(&node, []).unwrap();
+        let opened = Hid::open(node.to_str().unwrap(), Instant::now(), || true);
+        // As when the device leaves between the two openings.
+        assert!(matches!(opened, Err(Trouble::Missing(_))));
     }
 }

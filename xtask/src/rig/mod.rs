@@ -37,7 +37,7 @@ const FIRMWARE_SIZE: &str = "65536";
 /// Longest run of one command.
 const COMMAND_LIMIT: Duration = Duration::from_secs(900);
 /// Longest run of all scenes.
-const SCENES_LIMIT: Duration = Duration::from_secs(400);
+const SCENES_LIMIT: Duration = Duration::from_secs(240);
 
 /// What `cargo xtask rig` was asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -88,18 +88,52 @@ fn parse(words: &[&str]) -> Result<Asked> {
 pub fn rig(shop: &Shop, words: &[&str]) -> Result<ExitCode> {
     match parse(words)? {
         Asked::Tests { names, server } => {
-            scenes_of(shop, &names, server.as_deref()).map(|()| ExitCode::SUCCESS)
+            let judged = scenes_of(shop, &names, server.as_deref())?;
+            verdict(shop, &judged).map(|()| ExitCode::SUCCESS)
         }
         Asked::Command { options, command } => one_command(shop, &options, &command),
     }
 }
 
-/// The stage: all tests.
+/// The stage: all tests. Those that failed are tried once more in a guest booted afresh, and it is
+/// said so: seen twice in some thirty boots on a loaded machine, the guest's kernel stopped
+/// enumerating altogether, and then no later test of that boot could pass.
 ///
 /// # Errors
-/// When one fails.
+/// When one fails twice.
 pub fn test(shop: &Shop) -> Result<()> {
-    scenes_of(shop, &[], None)
+    let mut judged = scenes_of(shop, &[], None)?;
+    let red: Vec<String> = judged
+        .iter()
+        .filter(|one| !one.1)
+        .map(|one| one.0.to_owned())
+        .collect();
+    if !red.is_empty() {
+        println!("rig: {} failed; once more in a new boot", red.join(", "));
+        judged.retain(|one| one.1);
+        judged.extend(scenes_of(shop, &red, None)?);
+    }
+    verdict(shop, &judged)
+}
+
+/// Counts the tests, each by name and whether it passed, and fails if one did not.
+fn verdict(shop: &Shop, judged: &[(&str, bool)]) -> Result<()> {
+    for (_, passed) in judged {
+        shop.count(*passed);
+    }
+    let red: Vec<&str> = judged
+        .iter()
+        .filter(|one| !one.1)
+        .map(|one| one.0)
+        .collect();
+    if red.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "{} of the rig's tests failed: {}",
+        red.len(),
+        red.join(", ")
+    )
 }
 
 fn one_command(shop: &Shop, options: &str, command: &str) -> Result<ExitCode> {
@@ -117,7 +151,12 @@ fn one_command(shop: &Shop, options: &str, command: &str) -> Result<ExitCode> {
     Ok(ExitCode::from(u8::try_from(results.code).unwrap_or(1)))
 }
 
-fn scenes_of(shop: &Shop, names: &[String], server: Option<&str>) -> Result<()> {
+/// Plays the tests, or those named, in one boot; which passed.
+fn scenes_of(
+    shop: &Shop,
+    names: &[String],
+    server: Option<&str>,
+) -> Result<Vec<(&'static str, bool)>> {
     for name in names {
         if scenes::ALL.iter().all(|scene| scene.name != name) {
             let known: Vec<_> = scenes::ALL.iter().map(|scene| scene.name).collect();
@@ -156,7 +195,7 @@ fn scenes_of(shop: &Shop, names: &[String], server: Option<&str>) -> Result<()> 
             booted.trim()
         );
     }
-    let mut red = Vec::new();
+    let mut all = Vec::new();
     for scene in chosen {
         let judged = Results::of(&machine.scene_folder(scene.name)).and_then(|results| {
             results.no_failure()?;
@@ -165,29 +204,24 @@ fn scenes_of(shop: &Shop, names: &[String], server: Option<&str>) -> Result<()> 
             (scene.judge)(&results)?;
             Ok(results.millis)
         });
-        shop.count(judged.is_ok());
+        all.push((scene.name, judged.is_ok()));
         match judged {
             Ok(millis) => println!(
                 "rig {:<16} ok      {:>6.1} s",
                 scene.name,
                 millis as f64 / 1000.0
             ),
-            Err(error) => {
-                println!("rig {:<16} FAILED  {error:#}", scene.name);
-                red.push(scene.name);
-            }
+            Err(error) => println!("rig {:<16} FAILED  {error:#}", scene.name),
         }
     }
-    ended?;
-    if !red.is_empty() {
-        bail!(
-            "{} of the rig's tests failed: {}; see {}",
-            red.len(),
-            red.join(", "),
-            machine.share().display()
-        );
+    match ended {
+        // Whatever stopped the guest also left some test without a result.
+        Err(error) if all.iter().any(|one| !one.1) => {
+            println!("rig: {error:#}; see {}", machine.share().display());
+        }
+        other => other?,
     }
-    Ok(())
+    Ok(all)
 }
 
 /// Packages, kernel, programs, an empty share.

@@ -270,7 +270,7 @@ fn split(place: &Place, flags: &'static [Flag], line: &[String], mixed: bool) ->
         let long = |flag: &&Flag| {
             let known =
                 |known: &&str| *known == name && (known.starts_with("--") || known.len() > 2);
-            flag.names.iter().any(|one| known(one))
+            flag.names.iter().any(known)
         };
         match (flags.iter().chain([&HELP]).find(long), value) {
             (Some(flag), None) => take(flag, name, &mut rest, &mut raw)?,

@@ -151,24 +151,20 @@ fn split(line: &str) -> Vec<String> {
     words
 }
 
-/// Log lines say how long the tool had been running.
+/// Log lines say how long the tool had been running; that is taken out.
 fn without_times(text: &str) -> String {
-    let mut parts = text.split("ms since start");
-    let mut clean = parts
-        .next()
-        .unwrap()
-        .trim_end_matches(|c: char| c.is_ascii_digit())
-        .to_owned();
-    for part in parts {
-        clean.push_str("N ms since start");
-        clean.push_str(part.trim_end_matches(|c: char| c.is_ascii_digit()));
+    const TIME: &str = "ms since start";
+    let mut clean = String::new();
+    for part in text.split_inclusive(TIME) {
+        match part.strip_suffix(TIME) {
+            Some(before) => {
+                clean.push_str(before.trim_end_matches(|c: char| c.is_ascii_digit()));
+                clean.push_str(TIME);
+            }
+            None => clean.push_str(part),
+        }
     }
-    // Only digits before the words are time.
-    if text.contains("ms since start") {
-        clean
-    } else {
-        text.to_owned()
-    }
+    clean
 }
 
 fn judge(
@@ -211,8 +207,7 @@ fn judge(
         (&their_out, &our_out, "output"),
         (&their_err, &our_err, "error output"),
     ] {
-        let is_help =
-            theirs.contains("\nOptions:\n") || theirs.contains("\n  Available properties");
+        let is_help = theirs.contains("\nOptions:\n");
         if is_help && !ours.is_empty() {
             let usage = ours
                 .split(

@@ -66,8 +66,9 @@ pub fn fuzz(shop: &Shop) -> Result<()> {
         .args([&host])
         .args(manifest);
     let job = job.env("CARGO_TARGET_DIR", &folder).env("RUSTFLAGS", FLAGS);
-    job.stream()
-        .context("the fuzz targets need a C++ compiler too: `apt-get install g++`")?;
+    job.stream().context(
+        "building the fuzz targets, for which there must be a C++ compiler (`apt-get install g++`)",
+    )?;
 
     let targets = targets(&shop.root.join("fuzz/corpus"))?;
     let programs = folder.join(host).join("release");

@@ -290,3 +290,25 @@ fn a_firmware_that_uses_the_bytes_of_the_record_cannot_be_parked() {
         .flash(vec![image("firmware", new)], &Wish::default())
         .unwrap();
 }
+
+#[test]
+fn equal_chunks_behind_many_different_ones_are_still_left_alone() {
+    const CHUNK: usize = 0x1_0000;
+    let mut bench = Bench::running(&sample::firmware("4.8.0", 0x9000));
+    let old = sample::romfs(8 * CHUNK);
+    bench
+        .flash(vec![image("romfs", old.clone())], &Wish::default())
+        .unwrap();
+    let mut new = old;
+    for sector in 0..6 * CHUNK / 0x1000 {
+        new[sector * 0x1000 + 0x800] ^= 0xFF;
+    }
+    let outcome = bench
+        .flash(vec![image("romfs", new.clone())], &Wish::default())
+        .unwrap();
+    let report = &outcome.regions[0];
+    assert_eq!(report.skipped_bytes, 2 * CHUNK as u64);
+    assert_eq!(report.erased_bytes, 6 * CHUNK as u64);
+    assert!(report.verified);
+    assert_eq!(bench.flash_bytes(0x6080_0000, new.len()), new);
+}

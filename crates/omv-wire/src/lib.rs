@@ -16,6 +16,7 @@
 )]
 
 pub mod crc;
+pub mod dfu;
 pub mod identify;
 mod machine;
 pub mod mboot;

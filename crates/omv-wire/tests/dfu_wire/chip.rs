@@ -101,6 +101,7 @@ pub struct Chip {
     pub erase: Duration,
     pub erased: Vec<u32>,
     pub cut_short: u32,
+    pub fails: bool,
 }
 
 impl Chip {
@@ -117,6 +118,7 @@ impl Chip {
             erase: 900 * MS,
             erased: Vec::new(),
             cut_short: 0,
+            fails: false,
         }
     }
 
@@ -140,6 +142,9 @@ impl Memory for Chip {
     }
 
     fn write(&mut self, _now: Duration, address: u32, bytes: &[u8]) -> Outcome {
+        if self.fails {
+            return Outcome::refused(Status::PROGRAM);
+        }
         for (to, from) in self.at(address, bytes.len()).iter_mut().zip(bytes) {
             *to &= *from;
         }

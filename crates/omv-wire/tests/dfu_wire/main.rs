@@ -2,5 +2,6 @@
 
 mod chip;
 mod descriptors;
+mod dfuse_device;
 mod layouts;
 mod plain_device;

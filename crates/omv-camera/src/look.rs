@@ -140,6 +140,17 @@ pub fn reset(found: &Found, generation: Generation, leave: v2::Leave) -> Result<
     Ok(())
 }
 
+/// Sends the program of an Arduino board into the bootloader: a console at 1200 baud is the sign.
+pub(crate) fn touch(found: &Found) -> Result<(), Error> {
+    let mut device = found.bus.open(&found.seen)?;
+    let told = device.link(Function::Console { baud: 1200 });
+    match told {
+        // It may be gone before the console is open.
+        Ok(_) | Err(omv_link::LinkError::Gone) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// The board the firmware names: by its architecture string, or by the USB id it was built for.
 fn board_of(who: &Who, found: &Found) -> Option<&'static Board> {
     if let Some(arch) = &who.arch {

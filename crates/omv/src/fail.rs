@@ -124,9 +124,11 @@ fn exit_of(error: &Error) -> u8 {
         "no-camera" | "not-this-one" => 3,
         "several-cameras" | "which-board" => 4,
         "no-access" | "busy" => 5,
-        "camera-refused" | "protocol" | "foreign-loader" | "chip-locked" | "rom-refused"
-        | "bad-descriptors" | "bad-peer" | "no-function" | "device-stuck" => 6,
+        "camera-refused" | "dfu-refused" | "protocol" | "foreign-loader" | "chip-locked"
+        | "rom-refused" | "other-bootloader" | "vendor-program" | "bad-descriptors"
+        | "bad-peer" | "no-function" | "device-stuck" => 6,
         "verify-failed" => 7,
+        "no-partition" => 9,
         "no-hands" | "boot-fuse-clear" => 8,
         "stopped" => 130,
         _ if matches!(error, Error::Refused(_)) => 9,

@@ -21,6 +21,7 @@ mod files;
 mod output;
 mod render;
 mod signals;
+mod vendor;
 
 use std::process::ExitCode;
 

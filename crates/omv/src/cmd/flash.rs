@@ -44,7 +44,7 @@ pub fn run(common: &Common, args: &Flash, output: &Output) -> Result<(), Fail> {
         },
         full: options.full,
         force: options.force,
-        ..Wish::default()
+        ..work::wish(&looked)
     };
     let plan = omv_plan::flash(board, looked.state, images, &wish)?;
     if options.dry_run {

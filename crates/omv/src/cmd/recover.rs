@@ -37,7 +37,7 @@ pub fn run(common: &Common, args: &Recover, output: &Output) -> Result<(), Fail>
         erase_disk: args.erase_disk,
         save_disk: args.erase_disk && !args.no_backup,
         burn_boot_fuse: args.burn_boot_fuse,
-        ..Wish::default()
+        ..work::wish(&looked)
     };
     let plan = omv_plan::recover(board, looked.state, images, &wish)?;
     if options.dry_run {

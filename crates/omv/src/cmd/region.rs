@@ -22,7 +22,12 @@ const WAIT: Duration = Duration::from_secs(60);
 pub fn backup(common: &Common, args: &Backup, output: &Output) -> Result<(), Fail> {
     let bench = Bench::new(common, "omv backup", stop_on_interrupt())?;
     let looked = bench.camera(None, WAIT, &mut |_| {})?;
-    let plan = omv_plan::save(looked.board, looked.state, &args.region)?;
+    let plan = omv_plan::save(
+        looked.board,
+        looked.state,
+        &args.region,
+        &work::wish(&looked),
+    )?;
     let file = free_name(args.output.as_deref(), &args.region);
     if !args.dry_run && file.exists() {
         return Err(exists(&file));
@@ -38,7 +43,7 @@ pub fn restore(common: &Common, args: &Restore, output: &Output) -> Result<(), F
     let image = files::named(looked.board, &args.file, bytes, &args.region)?;
     let wish = Wish {
         full: args.full,
-        ..Wish::default()
+        ..work::wish(&looked)
     };
     let plan = omv_plan::restore(looked.board, looked.state, image, &wish)?;
     if !args.dry_run {
@@ -56,7 +61,11 @@ pub fn erase(common: &Common, args: &Erase, output: &Output) -> Result<(), Fail>
     let Erasable::Disk = args.what;
     let bench = Bench::new(common, "omv erase", stop_on_interrupt())?;
     let looked = bench.camera(None, WAIT, &mut |_| {})?;
-    let plan = omv_plan::erase_disk(looked.board, looked.state, !args.no_backup)?;
+    let wish = Wish {
+        save_disk: !args.no_backup,
+        ..work::wish(&looked)
+    };
+    let plan = omv_plan::erase_disk(looked.board, looked.state, &wish)?;
     let file = (!args.no_backup).then(|| free_name(args.backup.as_deref(), "disk"));
     if !args.dry_run {
         if let Some(file) = file.as_deref().filter(|file| file.exists()) {

@@ -6,13 +6,22 @@ use std::path::PathBuf;
 
 use omv_boards::{Board, State};
 use omv_camera::{Context, Event, Looked, Outcome, run};
-use omv_plan::{Plan, Step};
+use omv_plan::{Plan, Step, Wish};
 use serde_json::{Value, json};
 
 use crate::bench::Bench;
 use crate::fail::Fail;
 use crate::output::{Output, clean, size};
 use crate::render::{Render, dry_run};
+use crate::vendor;
+
+/// What a plan should know of the camera it is for.
+pub fn wish(looked: &Looked) -> Wish {
+    Wish {
+        firmware: looked.firmware().and_then(|version| version.parse().ok()),
+        ..Wish::default()
+    }
+}
 
 /// Prints the plan instead of running it.
 pub fn show(plan: &Plan, looked: &Looked, output: &Output) -> Result<(), Fail> {
@@ -58,6 +67,7 @@ pub fn execute(
                 }
             },
             keep: &mut |region, bytes| write_new(&keep(region), bytes),
+            vendor: &mut |maker, bootloader, table| vendor::write(maker, bootloader, table, output),
             stop: bench.stop.clone(),
         },
     );

@@ -70,18 +70,19 @@ pub fn restore(
         // Only the order of a firmware update is safe for it.
         return crate::flash(board, state, vec![image], wish);
     }
-    let mut plan = checked(board, vec![image], wish)?;
-    let there = open(&mut plan, way, state, wish)?;
+    let mut road = checked(board, Vec::new(), wish)?;
+    let there = open(&mut road, way, state, wish)?;
     // What only a recovery may touch has its own plan, with its own consent.
-    let by = if there == State::Flashloader {
-        State::Sbl
-    } else {
-        there
+    let by = match there {
+        State::Flashloader => State::Sbl,
+        other => other,
     };
     if region.is_read_only() || !region.is_writable_in(by) || region.role == Role::BootTable {
         let why = region.forbidden.clone().or_else(|| region.caution.clone());
         return Err(no_region(board, &region.name, why));
     }
+    let mut plan = checked(board, vec![image], wish)?;
+    plan.steps = road.steps;
     let whole = part(&plan, 0, &region.name, None);
     rewrite(&mut plan, whole, wish, there);
     leave(&mut plan, there);

@@ -99,6 +99,8 @@ pub struct Identity {
     /// How long the state holds by itself, in milliseconds, before the application starts; none:
     /// until told.
     pub window: Option<u32>,
+    /// The chip's part number as its maker's program wants it, where this identity tells.
+    pub part: Option<String>,
     /// What to know before believing this identity.
     pub note: Option<String>,
 }

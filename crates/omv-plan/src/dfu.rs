@@ -1,12 +1,12 @@
 //! What boards with OpenMV's DFU bootloader need: rebuilding through the chip's ROM, and what the
 //! serial bootloader of older firmware allows.
 
-use omv_boards::{MemoryKind, Role, State, Version};
+use omv_boards::{LoaderRole, MemoryKind, Role, State, Version};
 
 use crate::flash::{fill, part, rewrite, write_images};
 use crate::image::inspect;
-use crate::road::{HANDS, finish, leave_rom, maker};
-use crate::step::{Plan, Step};
+use crate::road::{HANDS, Way, finish, job, leave_rom, rom};
+use crate::step::{Job, Plan, Step};
 use crate::{Refusal, Wish};
 
 /// The first firmware that expects a DFU bootloader.
@@ -32,17 +32,10 @@ pub(crate) fn rebuild(mut plan: Plan, wish: &Wish) -> Result<Plan, Refusal> {
     let region = region.ok_or_else(missing)?;
     let at = |name: &str| plan.images.iter().position(|image| image.region == name);
     let bootloader = at(&region.name).ok_or_else(missing)?;
-    let table = board
-        .role(Role::BootTable)
-        .and_then(|table| at(&table.name));
-    let rom = match maker(board) {
-        Some(maker) => {
-            plan.steps.push(Step::Vendor {
-                maker,
-                bootloader,
-                table,
-            });
-            crate::road::rom(board, crate::road::Way::OpenMv).unwrap_or(State::StRom)
+    let rom = match job(board) {
+        Some(job) => {
+            vendor(&mut plan, job, bootloader)?;
+            rom(board, Way::OpenMv).unwrap_or(State::StRom)
         }
         None => {
             plan.steps.push(Step::Hold {
@@ -69,6 +62,46 @@ pub(crate) fn rebuild(mut plan: Plan, wish: &Wish) -> Result<Plan, Refusal> {
     fill(&mut plan, State::Dfu, wish)?;
     finish(&mut plan, State::Dfu, None);
     Ok(plan)
+}
+
+/// The maker's program, with the files it needs besides the bootloader.
+fn vendor(plan: &mut Plan, job: Job, bootloader: usize) -> Result<(), Refusal> {
+    let board = plan.board;
+    let at = |region: &str| plan.images.iter().position(|image| image.region == region);
+    if job == Job::StBootloader {
+        let mut images = vec![bootloader];
+        for role in [LoaderRole::StLoader, LoaderRole::StFlash] {
+            let file = board.loader(role).map(|loader| loader.file.clone());
+            let missing = || Refusal::NoLoader {
+                file: file.unwrap_or_default(),
+            };
+            images.push(at(role.name()).ok_or_else(missing)?);
+        }
+        plan.steps.push(Step::Vendor { job, images });
+        return Ok(());
+    }
+    let region = board.role(Role::BootTable);
+    let table = region.and_then(|region| at(&region.name));
+    let missing = || Refusal::NoBootloader {
+        file: region
+            .and_then(|region| region.files.first().cloned())
+            .unwrap_or_default(),
+        board: board.title.clone(),
+    };
+    let images = vec![bootloader, table.ok_or_else(missing)?];
+    // The Secure Enclave's own software and the bootloader belong together, and the former only
+    // works after the power was off.
+    plan.steps.push(Step::Vendor {
+        job: Job::AlifSystem,
+        images: Vec::new(),
+    });
+    plan.steps.push(Step::Hands {
+        ask: "Unplug the camera and plug it in again; leave the recovery switch on.".into(),
+        expect: vec![State::SeUart],
+        limit: HANDS,
+    });
+    plan.steps.push(Step::Vendor { job, images });
+    Ok(())
 }
 
 /// Refuses what the ROM cannot reach.

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use omv_boards::{Mboot, State, UsbId};
+use omv_boards::{Mboot, Role, State, UsbId};
 
 use crate::image::Part;
-use crate::step::{Plan, Step};
+use crate::step::{Job, Plan, Step};
 
 impl Plan {
     /// What one would type with NXP's tools, or with dfu-util. What turns out equal is written
@@ -13,7 +13,11 @@ impl Plan {
     pub(crate) fn equivalent(&self, step: &Step, at: Option<State>) -> Vec<String> {
         match &self.board.mboot {
             Some(facts) => self.with_nxp_tools(step, facts),
-            None => at.map_or_else(Vec::new, |at| self.with_dfu_util(step, at)),
+            None => match (step, at) {
+                (Step::Vendor { job, .. }, _) => self.with_vendor(*job),
+                (step, Some(at)) => self.with_dfu_util(step, at),
+                (_, None) => Vec::new(),
+            },
         }
     }
 
@@ -92,6 +96,25 @@ impl Plan {
             )
         };
         part.spans.iter().map(one).collect()
+    }
+
+    /// The maker's programs, with the serial port and the part left for whoever types it.
+    fn with_vendor(&self, job: Job) -> Vec<String> {
+        let program = job.program();
+        let port = "--port PORT --cfg-part PART --cfg-rev B4";
+        vec![match job {
+            Job::StBootloader => format!("{program} -c port=USB1 -d FlashLayout.tsv"),
+            Job::AlifSystem => format!("{program} {port}"),
+            Job::AlifBootloader => {
+                let place = |role, file: &str| {
+                    let start = self.board.role(role).map_or(0, |region| region.start);
+                    format!("{file} {start:#010x}")
+                };
+                let bootloader = place(Role::Bootloader, "bootloader.bin");
+                let table = place(Role::BootTable, "firmware_pad.toc");
+                format!("{program} {port} --pad --images \"{bootloader} {table}\"")
+            }
+        }]
     }
 
     fn with_dfu_util(&self, step: &Step, at: State) -> Vec<String> {

@@ -42,6 +42,8 @@ pub struct Wish {
     pub burn_boot_fuse: bool,
     /// What runs on the camera now, if that is known: old firmware comes with an old bootloader.
     pub firmware: Option<Version>,
+    /// Replace the bootloader of a board although the one it has shows itself.
+    pub new_bootloader: bool,
     /// Write everything that the chip's ROM can reach through the ROM, not the bootloader alone.
     pub through_rom: bool,
 }
@@ -61,7 +63,7 @@ pub fn flash(
 ) -> Result<Plan, Refusal> {
     let way = way(board)?;
     let mut plan = checked(board, images, wish)?;
-    if rom(board, way) == Some(state) || state == State::Flashloader {
+    if is_beyond(way, rom(board, way), state) {
         return rebuild(plan, way, state, wish);
     }
     let there = enter(&mut plan, way, state, wish.firmware)?;
@@ -88,7 +90,12 @@ pub fn recover(
         return recover_by_bootloader(board, state, images, wish);
     };
     let mut plan = checked(board, images, wish)?;
-    if state != rom && state != State::Flashloader {
+    // A bootloader that shows itself needs no wire, only firmware.
+    let waits = matches!(way, Way::OpenMv) && matches!(state, State::Dfu | State::Cycling);
+    if waits && !wish.new_bootloader {
+        return flash(board, state, plan.images, wish);
+    }
+    if !is_beyond(way, Some(rom), state) {
         plan.steps.push(Step::Hands {
             ask: asked(board, rom),
             expect: vec![rom],
@@ -96,6 +103,11 @@ pub fn recover(
         });
     }
     rebuild(plan, way, state, wish)
+}
+
+/// Whether a camera is in its ROM, or in what the ROM loaded.
+fn is_beyond(way: Way, rom: Option<State>, state: State) -> bool {
+    rom == Some(state) || matches!(way, Way::Mboot(_)) && state == State::Flashloader
 }
 
 /// A board whose ROM is out of reach, but whose bootloader hands can call.

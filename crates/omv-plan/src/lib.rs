@@ -35,5 +35,5 @@ pub use image::{Contents, Image, Part, inspect, sha256};
 pub use refusal::Refusal;
 pub use region::{erase_disk, restart, restore, save};
 pub use source::{Bytes, Source, ZipSource, choose, loader};
-pub use step::{Knock, Maker, Plan, Risk, Step, StepInfo};
+pub use step::{Job, Knock, Plan, Risk, Step, StepInfo};
 pub use units::units;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use omv_boards::{Board, Life, Mboot, State, Version};
 
 use crate::Refusal;
-use crate::step::{Knock, Maker, Plan, Step};
+use crate::step::{Job, Knock, Plan, Step};
 
 /// How long a person may take to plug something.
 pub(crate) const HANDS: Duration = Duration::from_secs(300);
@@ -54,12 +54,12 @@ pub(crate) fn way(board: &'static Board) -> Result<Way, Refusal> {
     Err(refuse("its bootloader is not spoken yet".into()))
 }
 
-/// Who has to write the bootloader of a board whose ROM this program does not speak to.
-pub(crate) fn maker(board: &Board) -> Option<Maker> {
+/// Who writes a board's bootloader when its ROM speaks to the maker's program only.
+pub(crate) fn job(board: &Board) -> Option<Job> {
     if board.identities(State::SeUart).next().is_some() {
-        Some(Maker::Alif)
+        Some(Job::AlifBootloader)
     } else if board.identities(State::StRom).next().is_some() && board.st_rom.is_none() {
-        Some(Maker::St)
+        Some(Job::StBootloader)
     } else {
         None
     }
@@ -69,7 +69,7 @@ pub(crate) fn maker(board: &Board) -> Option<Maker> {
 pub(crate) fn rom(board: &Board, way: Way) -> Option<State> {
     let rom = match way {
         Way::Mboot(_) => State::Sdp,
-        Way::OpenMv if maker(board) == Some(Maker::Alif) => State::SeUart,
+        Way::OpenMv if job(board) == Some(Job::AlifBootloader) => State::SeUart,
         Way::OpenMv => State::StRom,
         Way::Arduino => return None,
     };

@@ -29,14 +29,16 @@ pub enum Knock {
     Touch,
 }
 
-/// Who made a chip whose ROM only the maker's program speaks to.
+/// What the program of a chip's maker is wanted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Maker {
-    /// STMicroelectronics: STM32CubeProgrammer.
-    St,
-    /// Alif Semiconductor: the Secure Enclave tools.
-    Alif,
+pub enum Job {
+    /// STMicroelectronics' programmer writes the bootloader of an STM32N6.
+    StBootloader,
+    /// Alif's toolkit renews the system package of the Secure Enclave.
+    AlifSystem,
+    /// Alif's toolkit writes the bootloader and the boot table.
+    AlifBootloader,
 }
 
 /// One step. Each is idempotent, and each wait in it has an end.
@@ -143,12 +145,10 @@ pub enum Step {
     },
     /// Have the chip maker's own program write the bootloader, and show what it says.
     Vendor {
-        /// Whose.
-        maker: Maker,
-        /// Index of the bootloader image.
-        bootloader: usize,
-        /// Index of the boot table's image, where there is one.
-        table: Option<usize>,
+        /// Whose, and what for.
+        job: Job,
+        /// Indexes of the images it needs, the one to be written first.
+        images: Vec<usize>,
     },
     /// Read the boot fuse.
     ReadFuse {

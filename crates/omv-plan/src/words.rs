@@ -5,7 +5,7 @@ use std::ops::Range;
 use omv_boards::State;
 
 use crate::image::Part;
-use crate::step::{Knock, Maker, Plan, Step, StepInfo};
+use crate::step::{Job, Knock, Plan, Step, StepInfo};
 
 impl Plan {
     /// One step as shown; `at` is the bootloader it happens in.
@@ -89,12 +89,19 @@ impl Plan {
                 format!("{region} {}", span(&(*start..start + size))),
                 (*size).into(),
             ),
-            Step::Vendor {
-                maker, bootloader, ..
-            } => {
-                let image = &self.images[*bootloader];
-                let what = format!("{} with the program of {}", image.file, maker.title());
-                ("write", what, image.bytes.len() as u64)
+            Step::Vendor { job, images } => {
+                let files = images.iter().map(|image| &self.images[*image]);
+                let first = files.clone().next();
+                let file = first.map_or("", |image| image.file.as_str());
+                let bytes = first.map_or(0, |image| image.bytes.len() as u64);
+                match job {
+                    Job::AlifSystem => (
+                        "renew",
+                        format!("the system package with {}", job.program()),
+                        0,
+                    ),
+                    _ => ("write", format!("{file} with {}", job.program()), bytes),
+                }
             }
             Step::ReadFuse { word, .. } => ("read", format!("boot fuse, word {word}"), 0),
             Step::BurnFuse { word, mask } => (
@@ -129,12 +136,13 @@ impl Plan {
     }
 }
 
-impl Maker {
-    /// Who that is.
-    pub fn title(self) -> &'static str {
+impl Job {
+    /// The program that does it.
+    pub fn program(self) -> &'static str {
         match self {
-            Self::St => "STMicroelectronics",
-            Self::Alif => "Alif Semiconductor",
+            Self::StBootloader => "STM32_Programmer_CLI",
+            Self::AlifSystem => "updateSystemPackage",
+            Self::AlifBootloader => "app-write-mram",
         }
     }
 }

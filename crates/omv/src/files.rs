@@ -148,7 +148,7 @@ pub fn sample_images(board: &Board) -> Vec<Image> {
         .collect()
 }
 
-/// Both loader programs of a board: from the place named, from an installed OpenMV IDE, or, for
+/// The loader programs of a board, if its recovery needs any: from the place named, from an installed OpenMV IDE, or, for
 /// a virtual camera, made up.
 pub fn loaders(
     board: &Board,
@@ -156,11 +156,13 @@ pub fn loaders(
     force: bool,
     simulated: bool,
 ) -> Result<Vec<Image>, Fail> {
-    let roles = [LoaderRole::Flashloader, LoaderRole::Sbl];
+    if board.loaders.is_empty() {
+        return Ok(Vec::new());
+    }
     let all = |source: &mut dyn Source| {
+        let roles = board.loaders.iter().map(|loader| loader.role);
         roles
-            .iter()
-            .map(|role| loader(source, board, *role, force))
+            .map(|role| loader(source, board, role, force))
             .collect::<Result<Vec<_>, _>>()
     };
     if let Some(path) = named {
@@ -193,6 +195,8 @@ fn sample_loaders(board: &Board) -> Vec<Image> {
                     .map(|region| region.name.clone());
                 (sample::sbl(), region.unwrap_or_default())
             }
+            // Nothing inside a virtual camera runs them.
+            other => (vec![0x5A; loader.bytes as usize], other.name().to_owned()),
         };
         Image {
             file: loader.file.clone(),

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use omv_boards::State;
 use omv_link::LinkError;
-use omv_plan::{Image, Maker, Plan, Step, sha256};
+use omv_plan::{Image, Job, Plan, Step, sha256};
 use omv_wire::identify::Who;
 use serde::Serialize;
 
@@ -21,8 +21,8 @@ use crate::programmer::Programmer;
 use crate::wait::Stop;
 use crate::{Error, Event, Found};
 
-/// Runs a chip maker's own program: whose, the bootloader, the boot table.
-pub type Vendor<'a> = dyn FnMut(Maker, &Image, Option<&Image>) -> Result<(), Error> + 'a;
+/// Runs a chip maker's own program: what for, the files it needs, the camera.
+pub type Vendor<'a> = dyn FnMut(Job, &[&Image], &Found) -> Result<(), Error> + 'a;
 
 /// What an execution needs besides the plan.
 pub struct Context<'a> {
@@ -34,7 +34,7 @@ pub struct Context<'a> {
     pub tell: &'a mut dyn FnMut(Event),
     /// Keeps what is read from the camera: region name and bytes.
     pub keep: &'a mut dyn FnMut(&str, &[u8]) -> io::Result<()>,
-    /// Has a chip maker's own program write the bootloader, and the boot table if there is one.
+    /// Has a chip maker's own program do what only it can.
     pub vendor: &'a mut Vendor<'a>,
     /// Asked for to stop.
     pub stop: Stop,
@@ -192,15 +192,11 @@ impl<'p, 'c> Runner<'p, 'c> {
                 start,
                 size,
             } => self.blank(region, *start, *size)?,
-            Step::Vendor {
-                maker,
-                bootloader,
-                table,
-            } => {
+            Step::Vendor { job, images } => {
                 let plan = self.plan;
-                let table = table.map(|table| &plan.images[table]);
+                let images: Vec<&Image> = images.iter().map(|at| &plan.images[*at]).collect();
                 self.changed = true;
-                (self.context.vendor)(*maker, &plan.images[*bootloader], table)?;
+                (self.context.vendor)(*job, &images, &self.context.found)?;
             }
             Step::ReadFuse { word, mask } => return self.read_fuse(*word, *mask).map(Some),
             Step::BurnFuse { word, mask } => return self.burn_fuse(*word, *mask).map(Some),

@@ -53,6 +53,7 @@ pub fn execute(
         eprintln!("{}", headline(&looked));
     }
     let board = looked.board;
+    let stop = bench.stop.clone();
     let mut render = Render::new(output);
     let done = run(
         plan,
@@ -67,7 +68,7 @@ pub fn execute(
                 }
             },
             keep: &mut |region, bytes| write_new(&keep(region), bytes),
-            vendor: &mut |maker, bootloader, table| vendor::write(maker, bootloader, table, output),
+            vendor: &mut |job, images, found| vendor::run(job, images, found, &stop),
             stop: bench.stop.clone(),
         },
     );

@@ -258,6 +258,12 @@ pub struct Recover {
     /// Erase the disk without saving it
     #[arg(long)]
     pub no_backup: bool,
+    /// Replace the bootloader although the one the camera has shows itself
+    #[arg(long)]
+    pub bootloader: bool,
+    /// Write all that the chip's ROM can reach through the ROM, not the bootloader alone
+    #[arg(long)]
+    pub through_rom: bool,
     /// Agree to burn the boot fuse if it is clear. This cannot be undone, ever
     #[arg(long)]
     pub burn_boot_fuse: bool,

@@ -71,8 +71,15 @@ pub fn images(board: &Board, image: &Path, romfs: Option<&Path>) -> Result<Vec<I
     }
     if images.is_empty() {
         let mut source = open(image)?;
-        for region in ["firmware", "romfs"] {
-            images.extend(choose(&mut *source, board, region)?);
+        for role in [
+            Role::Firmware,
+            Role::SecondFirmware,
+            Role::Romfs,
+            Role::SecondRomfs,
+        ] {
+            if let Some(region) = board.role(role) {
+                images.extend(choose(&mut *source, board, &region.name)?);
+            }
         }
         if images.is_empty() {
             return Err(not_inside(&*source, board).into());
@@ -82,6 +89,31 @@ pub fn images(board: &Board, image: &Path, romfs: Option<&Path>) -> Result<Vec<I
         let region = region(board, "romfs")?;
         images.retain(|image| image.region != region.name);
         images.push(named(board, path, read(path)?, "romfs")?);
+    }
+    Ok(images)
+}
+
+/// What only a recovery writes, out of what was named: a board's bootloader and boot table. A
+/// firmware file given by itself brings those that lie beside it.
+pub fn bootloader(board: &Board, image: Option<&Path>) -> Result<Vec<Image>, Fail> {
+    if board.dfu.is_none() {
+        return Ok(Vec::new());
+    }
+    let Some(image) = image else {
+        return Ok(Vec::new());
+    };
+    let is_single = image.is_file() && !is_archive(&image.to_string_lossy());
+    let beside = match image.parent() {
+        Some(folder) if is_single && folder.as_os_str().is_empty() => Path::new("."),
+        Some(folder) if is_single => folder,
+        _ => image,
+    };
+    let mut source = open(beside)?;
+    let mut images = Vec::new();
+    for role in [Role::Bootloader, Role::BootTable] {
+        if let Some(region) = board.role(role) {
+            images.extend(choose(&mut *source, board, &region.name)?);
+        }
     }
     Ok(images)
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use omv_boards::{Board, State};
+use omv_boards::{Board, Family};
 use omv_camera::Looked;
 use omv_plan::{Image, Order, Refusal, Wish};
 use serde_json::Value;
@@ -32,7 +32,10 @@ pub fn run(common: &Common, args: &Flash, output: &Output) -> Result<(), Fail> {
     } else {
         wanted(board, options, simulated)?
     };
-    if matches!(looked.state, State::Sdp | State::Flashloader) {
+    if looked.state.family() == Family::Recovery && !args.romfs_only {
+        images.extend(files::bootloader(board, options.image.as_deref())?);
+    }
+    if looked.state.family() == Family::Recovery {
         let loaders = options.loaders.as_deref();
         images.extend(files::loaders(board, loaders, options.force, simulated)?);
     }
@@ -46,9 +49,9 @@ pub fn run(common: &Common, args: &Flash, output: &Output) -> Result<(), Fail> {
         force: options.force,
         ..work::wish(&looked)
     };
-    let plan = omv_plan::flash(board, looked.state, images, &wish)?;
+    let plan = |state| omv_plan::flash(board, state, images.clone(), &wish);
     if options.dry_run {
-        return work::show(&plan, &looked, output);
+        return work::show(&plan(looked.state)?, &looked, output);
     }
     let (outcome, board) = work::execute(&bench, &plan, looked, output, &|_| PathBuf::new())?;
     work::conclude(&outcome, board, simulated, output, Value::Null)

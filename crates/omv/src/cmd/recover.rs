@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use omv_boards::State;
+use omv_boards::{Role, State};
 use omv_camera::{Error, Found, Looked, select};
-use omv_plan::Wish;
+use omv_plan::{Plan, Step, Wish};
 use serde_json::{Value, json};
 
 use super::work;
@@ -25,6 +25,7 @@ pub fn run(common: &Common, args: &Recover, output: &Output) -> Result<(), Fail>
     let simulated = looked.found.seen.simulated;
 
     let mut images = flash::wanted(board, options, simulated)?;
+    images.extend(files::bootloader(board, options.image.as_deref())?);
     images.extend(files::loaders(
         board,
         options.loaders.as_deref(),
@@ -37,15 +38,18 @@ pub fn run(common: &Common, args: &Recover, output: &Output) -> Result<(), Fail>
         erase_disk: args.erase_disk,
         save_disk: args.erase_disk && !args.no_backup,
         burn_boot_fuse: args.burn_boot_fuse,
+        new_bootloader: args.bootloader,
+        through_rom: args.through_rom,
         ..work::wish(&looked)
     };
-    let plan = omv_plan::recover(board, looked.state, images, &wish)?;
+    let plan = |state| omv_plan::recover(board, state, images.clone(), &wish);
+    let first = plan(looked.state)?;
     if options.dry_run {
-        return work::show(&plan, &looked, output);
+        return work::show(&first, &looked, output);
     }
-    let question =
-        "This writes the boot block and the resident bootloader of the camera anew. Go on?";
-    work::consent(question, options.yes, output)?;
+    if let Some(question) = question(&first) {
+        work::consent(question, options.yes, output)?;
+    }
     let backup = region::free_name(args.backup.as_deref(), "disk");
     let kept = backup.clone();
     let keep = move |_: &str| kept.clone();
@@ -56,6 +60,28 @@ pub fn run(common: &Common, args: &Recover, output: &Output) -> Result<(), Fail>
         Value::Null
     };
     work::conclude(&outcome, board, simulated, output, more)
+}
+
+/// What a person must agree to: whatever lies before the firmware is what a camera starts with.
+fn question(plan: &Plan) -> Option<&'static str> {
+    let steps = &plan.steps;
+    if steps
+        .iter()
+        .any(|step| matches!(step, Step::BootBlock { .. }))
+    {
+        return Some(
+            "This writes the boot block and the resident bootloader of the camera anew. Go on?",
+        );
+    }
+    let bootloader = plan.board.role(Role::Bootloader)?;
+    let writes = |step: &Step| match step {
+        Step::Write { part } => plan.images[part.image].region == bootloader.name,
+        step => matches!(step, Step::Vendor { .. }),
+    };
+    steps
+        .iter()
+        .any(writes)
+        .then_some("This writes the bootloader of the camera anew. Go on?")
 }
 
 /// The camera in any state, or the place of one that shows nothing: the first step then asks for

@@ -5,8 +5,8 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 
 use omv_boards::{Board, State};
-use omv_camera::{Context, Event, Looked, Outcome, run};
-use omv_plan::{Plan, Step, Wish};
+use omv_camera::{Context, Error, Event, Found, Looked, Outcome, Who, run};
+use omv_plan::{Plan, Refusal, Step, Wish};
 use serde_json::{Value, json};
 
 use crate::bench::Bench;
@@ -41,25 +41,58 @@ pub fn show(plan: &Plan, looked: &Looked, output: &Output) -> Result<(), Fail> {
     dry_run(output, &steps, &plan.warnings)
 }
 
-/// Runs a plan to its end. `keep` says where to put a region that is read.
+/// Runs a plan to its end. `again` plans anew for another state: which bootloader a camera has
+/// shows only when it is entered. `keep` says where to put a region that is read.
 pub fn execute(
     bench: &Bench,
-    plan: &Plan,
+    again: &dyn Fn(State) -> Result<Plan, Refusal>,
     looked: Looked,
     output: &Output,
     keep: &dyn Fn(&str) -> PathBuf,
 ) -> Result<(Outcome, &'static Board), Fail> {
+    let plan = again(looked.state)?;
     if !output.json {
         eprintln!("{}", headline(&looked));
     }
     let board = looked.board;
-    let stop = bench.stop.clone();
+    let place = looked.found.seen.place.clone();
     let mut render = Render::new(output);
-    let done = run(
+    let mut done = once(bench, &plan, looked.found, looked.who, &mut render, keep);
+    if let Err(Error::OtherBootloader { instead, .. }) = done {
+        let mut there = bench.find()?.into_iter();
+        let found = there.find(|found| found.seen.place == place);
+        let gone = || Error::Gone {
+            doing: "planning anew for its bootloader".into(),
+        };
+        let text = format!("it has another bootloader, `{instead}`: planning anew");
+        render.event(Event::Note { text });
+        done = match again(instead) {
+            Ok(plan) => {
+                let found = found.ok_or_else(gone)?;
+                once(bench, &plan, found, None, &mut render, keep)
+            }
+            Err(refusal) => Err(refusal.into()),
+        };
+    }
+    render.end()?;
+    bench.keep()?;
+    Ok((done?, board))
+}
+
+/// Runs one plan.
+fn once(
+    bench: &Bench,
+    plan: &Plan,
+    found: Found,
+    who: Option<Who>,
+    render: &mut Render<'_>,
+    keep: &dyn Fn(&str) -> PathBuf,
+) -> Result<Outcome, Error> {
+    run(
         plan,
         Context {
-            found: looked.found,
-            who: looked.who,
+            found,
+            who,
             tell: &mut |event| {
                 let hands = hands_of(plan, &event);
                 render.event(event);
@@ -68,13 +101,10 @@ pub fn execute(
                 }
             },
             keep: &mut |region, bytes| write_new(&keep(region), bytes),
-            vendor: &mut |job, images, found| vendor::run(job, images, found, &stop),
+            vendor: &mut |job, images, found| vendor::run(job, images, found, &bench.stop),
             stop: bench.stop.clone(),
         },
-    );
-    render.end()?;
-    bench.keep()?;
-    Ok((done?, board))
+    )
 }
 
 /// What hands are asked for by an event, if any.

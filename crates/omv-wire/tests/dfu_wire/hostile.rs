@@ -121,11 +121,11 @@ proptest! {
 /// Setup packets that are often nearly right.
 fn setup() -> impl Strategy<Value = (Setup, Vec<u8>)> {
     let kind = prop_oneof![
-        4 => Just(0x21u8), 4 => Just(0xA1), Just(0x01), Just(0x81), any::<u8>(),
+        4 => Just(0x21u8), 4 => Just(0xA1), 1 => Just(0x01), 1 => Just(0x81), 1 => any::<u8>(),
     ];
-    let request = prop_oneof![8 => 0u8..8, Just(10), Just(11), any::<u8>()];
-    let value = prop_oneof![4 => 0u16..6, any::<u16>()];
-    let index = prop_oneof![8 => Just(0u16), any::<u16>()];
+    let request = prop_oneof![8 => 0u8..8, 1 => Just(10), 1 => Just(11), 1 => any::<u8>()];
+    let value = prop_oneof![4 => 0u16..6, 1 => any::<u16>()];
+    let index = prop_oneof![8 => Just(0u16), 1 => any::<u16>()];
     let length = prop_oneof![Just(0u16), Just(5), 0u16..64, Just(4096), any::<u16>()];
     let first = prop_oneof![Just(0x21u8), Just(0x41), Just(0x92), any::<u8>()];
     (kind, request, value, index, length, first, any::<u32>()).prop_map(

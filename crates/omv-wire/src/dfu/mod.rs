@@ -25,12 +25,17 @@ mod camera;
 mod codec;
 mod descriptor;
 pub mod dfuse;
+mod host;
 
 use std::time::Duration;
 
 pub use camera::{BLOCK, Camera, Event, Partition, Partitions};
 pub use codec::{CLASS, Functional, Report, State, Status, request};
 pub use descriptor::alternates;
+pub use host::{
+    Alternate, Conversation, Described, Dialect, Failure, Host, Interface, Limits, Manifested,
+    describe,
+};
 
 /// What a device does with a control request.
 #[derive(Clone, Debug, PartialEq, Eq)]

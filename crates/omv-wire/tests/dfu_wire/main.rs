@@ -3,5 +3,9 @@
 mod chip;
 mod descriptors;
 mod dfuse_device;
+mod dfuse_pair;
+mod hostile;
 mod layouts;
+mod pair;
 mod plain_device;
+mod plain_pair;

@@ -78,6 +78,14 @@ pub enum Error {
         /// What it has.
         instead: State,
     },
+    /// A chip in its ROM is not the one this board has.
+    #[error("the chip there is not that of {board}; it says `{}`", says.trim())]
+    OtherChip {
+        /// The board that was meant.
+        board: String,
+        /// The map of its flash.
+        says: String,
+    },
     /// The bootloader lacks a region that the plan needs; nothing was written.
     #[error("the bootloader of this camera has no `{region}`")]
     NoPartition {
@@ -186,6 +194,7 @@ impl Error {
             Self::Dfu { .. } => "dfu-refused",
             Self::Vendor { .. } => "vendor-program",
             Self::OtherBootloader { .. } => "other-bootloader",
+            Self::OtherChip { .. } => "other-chip",
             Self::NoPartition { .. } => "no-partition",
             Self::Protocol { .. } => "protocol",
             Self::ForeignLoader { .. } => "foreign-loader",
@@ -226,6 +235,9 @@ impl Error {
             }
             Self::OtherBootloader { .. } => {
                 "Repeat the command: it looks at the camera anew and plans for what is there."
+            }
+            Self::OtherChip { .. } => {
+                "Say which board it is; if it is that one, something else is plugged in there."
             }
             Self::NoPartition { .. } => {
                 "Its bootloader is older than the file; recovering the camera gives it the newer one, which takes a wire once."

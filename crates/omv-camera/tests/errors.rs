@@ -164,6 +164,10 @@ fn errors() -> Vec<Error> {
             expected: State::Dfu,
             instead: State::LegacyBl,
         },
+        Error::OtherChip {
+            board: text("OpenMV Cam M7"),
+            says: text("@Internal Flash   /0x08000000/16*128Kg"),
+        },
         Error::NoPartition {
             region: text("ROMFS0"),
         },

@@ -128,7 +128,7 @@ fn exit_of(error: &Error) -> u8 {
         | "rom-refused" | "other-bootloader" | "vendor-program" | "bad-descriptors"
         | "bad-peer" | "no-function" | "device-stuck" => 6,
         "verify-failed" => 7,
-        "no-partition" => 9,
+        "no-partition" | "other-chip" => 9,
         "no-hands" | "boot-fuse-clear" => 8,
         "stopped" => 130,
         _ if matches!(error, Error::Refused(_)) => 9,

@@ -1,5 +1,7 @@
 //! What reads and writes a camera's flash: one implementation for each bootloader there is.
 
+mod dfu;
+mod dfuse;
 mod loader;
 
 use std::ops::Range;
@@ -61,7 +63,7 @@ pub(crate) fn open(
     found: &Found,
     board: &'static Board,
     state: State,
-    _needs: &[&Region],
+    needs: &[&Region],
 ) -> Result<(Box<dyn Programmer>, State), Error> {
     let wrong = || Error::Refused(omv_plan::Refusal::WrongState { state });
     match state {
@@ -69,6 +71,11 @@ pub(crate) fn open(
             let facts = board.mboot.as_ref().ok_or_else(wrong)?;
             let (loader, state) = Loader::open(found, facts)?;
             Ok((Box::new(loader), state))
+        }
+        State::Dfu => Ok((Box::new(dfu::Dfu::open(found, board, needs)?), state)),
+        State::StRom | State::ArduinoDfu => {
+            let dfuse = dfuse::DfuSe::open(found, board, state, needs)?;
+            Ok((Box::new(dfuse), state))
         }
         _ => Err(wrong()),
     }

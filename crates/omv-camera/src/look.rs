@@ -5,6 +5,7 @@ use omv_link::{Function, drive};
 use omv_wire::identify::{Failure, Generation, Identify, Who};
 use omv_wire::{v1, v2};
 
+use crate::programmer::dfuse;
 use crate::{Error, Found, Loader};
 
 /// The line rate at which firmware speaks its own protocol.
@@ -69,6 +70,26 @@ pub fn look(found: &Found, board: Option<&'static Board>) -> Result<Looked, Erro
                 found: found.clone(),
                 board,
                 state,
+                who: None,
+            })
+        }
+        // Every STM32 in its ROM has one USB identity; the map of its flash tells the family.
+        State::StRom if known.is_none() => {
+            let map = dfuse::map(found)?;
+            let mut narrowed = found.clone();
+            narrowed
+                .candidates
+                .retain(|one| dfuse::fits(one.board, &map));
+            let board = narrowed
+                .board()
+                .ok_or_else(|| match narrowed.candidates.len() {
+                    0 => which_board(found),
+                    _ => which_board(&narrowed),
+                })?;
+            Ok(Looked {
+                found: found.clone(),
+                board,
+                state: State::StRom,
                 who: None,
             })
         }

@@ -280,6 +280,9 @@ pub struct Backup {
     /// Show the plan and stop before touching the camera
     #[arg(short = 'n', long)]
     pub dry_run: bool,
+    /// Which board it is, where the camera cannot say
+    #[arg(long)]
+    pub board: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -298,6 +301,9 @@ pub struct Restore {
     /// Rewrite sectors that are already equal
     #[arg(long)]
     pub full: bool,
+    /// Which board it is, where the camera cannot say
+    #[arg(long)]
+    pub board: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -317,6 +323,9 @@ pub struct Erase {
     /// Agree without being asked
     #[arg(short, long)]
     pub yes: bool,
+    /// Which board it is, where the camera cannot say
+    #[arg(long)]
+    pub board: Option<String>,
 }
 
 /// What `erase` can erase.
@@ -331,6 +340,9 @@ pub struct Reset {
     /// Into the bootloader, and stay there
     #[arg(long)]
     pub bootloader: bool,
+    /// Which board it is, where the camera cannot say
+    #[arg(long)]
+    pub board: Option<String>,
 }
 
 #[derive(Debug, Args)]

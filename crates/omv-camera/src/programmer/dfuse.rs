@@ -51,7 +51,7 @@ impl DfuSe {
         let first = interface.alternates.first().map(|one| one.name.clone());
         let first = first.unwrap_or_default();
         let rom = board.st_rom.as_ref().filter(|_| state == State::StRom);
-        if rom.is_some_and(|rom| !rom.layouts.iter().any(|known| same(known, &first))) {
+        if rom.is_some() && !fits(board, &first) {
             return Err(Error::OtherChip {
                 board: board.title.clone(),
                 says: first,
@@ -135,6 +135,28 @@ impl DfuSe {
             }
         }
         Ok(true)
+    }
+}
+
+/// The map of a device's first memory, which tells the family of a chip in its ROM; empty for a
+/// device that is not written by address.
+pub(crate) fn map(found: &Found) -> Result<String, Error> {
+    let mut device = found.bus.open(&found.seen)?;
+    let mut link = device.link(Function::Control)?;
+    let described = talk(&mut *link, describe(Default::default()), "describe itself")?;
+    let interface = described.interface;
+    Ok(match (interface.dialect(), interface.alternates.first()) {
+        (Dialect::DfuSe, Some(first)) => first.name.clone(),
+        _ => String::new(),
+    })
+}
+
+/// Whether a board's chip shows this map in its ROM. One whose ROM is not known to show any fits
+/// when there is none.
+pub(crate) fn fits(board: &Board, map: &str) -> bool {
+    match &board.st_rom {
+        Some(rom) => rom.layouts.iter().any(|known| same(known, map)),
+        None => map.is_empty(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What reads and writes a camera's flash: one implementation for each bootloader there is.
 
 mod dfu;
-mod dfuse;
+pub(crate) mod dfuse;
 mod loader;
 
 use std::ops::Range;

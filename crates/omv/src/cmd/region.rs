@@ -22,7 +22,7 @@ const WAIT: Duration = Duration::from_secs(60);
 /// Runs `omv backup`.
 pub fn backup(common: &Common, args: &Backup, output: &Output) -> Result<(), Fail> {
     let bench = Bench::new(common, "omv backup", stop_on_interrupt())?;
-    let looked = bench.camera(None, WAIT, &mut |_| {})?;
+    let looked = bench.camera(work::board(args.board.as_deref())?, WAIT, &mut |_| {})?;
     let (board, wish) = (looked.board, work::wish(&looked));
     let plan = |state| omv_plan::save(board, state, &args.region, &wish);
     // What cannot be done is said before a file is.
@@ -37,7 +37,7 @@ pub fn backup(common: &Common, args: &Backup, output: &Output) -> Result<(), Fai
 /// Runs `omv restore`.
 pub fn restore(common: &Common, args: &Restore, output: &Output) -> Result<(), Fail> {
     let bench = Bench::new(common, "omv restore", stop_on_interrupt())?;
-    let looked = bench.camera(None, WAIT, &mut |_| {})?;
+    let looked = bench.camera(work::board(args.board.as_deref())?, WAIT, &mut |_| {})?;
     let bytes = files::read(&args.file)?;
     let image = files::named(looked.board, &args.file, bytes, &args.region)?;
     let wish = Wish {
@@ -61,7 +61,7 @@ pub fn restore(common: &Common, args: &Restore, output: &Output) -> Result<(), F
 pub fn erase(common: &Common, args: &Erase, output: &Output) -> Result<(), Fail> {
     let Erasable::Disk = args.what;
     let bench = Bench::new(common, "omv erase", stop_on_interrupt())?;
-    let looked = bench.camera(None, WAIT, &mut |_| {})?;
+    let looked = bench.camera(work::board(args.board.as_deref())?, WAIT, &mut |_| {})?;
     let wish = Wish {
         save_disk: !args.no_backup,
         ..work::wish(&looked)

@@ -199,7 +199,7 @@ pub struct Info {
 }
 
 /// What `flash` and `recover` share.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Images {
     /// File, folder or release zip; virtual cameras have a built-in sample
     pub image: Option<PathBuf>,
@@ -245,7 +245,7 @@ pub struct Flash {
     pub erase_first: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Recover {
     #[command(flatten)]
     pub images: Images,

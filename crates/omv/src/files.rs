@@ -260,6 +260,13 @@ fn ide_folders() -> Vec<PathBuf> {
         .collect()
 }
 
+/// The firmware folder of a board in an installed OpenMV IDE.
+pub fn installed(board: &Board) -> Option<PathBuf> {
+    let folders = ide_folders().into_iter();
+    let mut folders = folders.map(|folder| folder.join(&board.name));
+    folders.find(|folder| images(board, folder, None).is_ok())
+}
+
 /// A folder on the disk: files up to three levels deep.
 struct FolderSource {
     root: PathBuf,

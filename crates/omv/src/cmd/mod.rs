@@ -8,4 +8,5 @@ pub mod recover;
 pub mod region;
 pub mod reset;
 pub mod sim;
+mod wizard;
 mod work;

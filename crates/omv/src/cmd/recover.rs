@@ -7,8 +7,7 @@ use omv_camera::{Error, Found, Looked, select};
 use omv_plan::{Plan, Step, Wish};
 use serde_json::{Value, json};
 
-use super::work;
-use super::{flash, region};
+use super::{flash, region, wizard, work};
 use crate::bench::Bench;
 use crate::cli::{Common, Recover};
 use crate::fail::Fail;
@@ -18,8 +17,12 @@ use crate::signals::stop_on_interrupt;
 
 /// Runs the command.
 pub fn run(common: &Common, args: &Recover, output: &Output) -> Result<(), Fail> {
-    let options = &args.images;
     let bench = Bench::new(common, "omv recover", stop_on_interrupt())?;
+    let args = &match wizard::is_wanted(args, &bench, output)? {
+        true => wizard::fill(args, &bench)?,
+        false => args.clone(),
+    };
+    let options = &args.images;
     let looked = whatever_is_there(&bench, args, output)?;
     let board = looked.board;
     let simulated = looked.found.seen.simulated;

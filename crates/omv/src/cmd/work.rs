@@ -9,6 +9,7 @@ use omv_camera::{Context, Error, Event, Found, Looked, Outcome, Who, run};
 use omv_plan::{Plan, Refusal, Step, Wish};
 use serde_json::{Value, json};
 
+use super::wizard;
 use crate::bench::Bench;
 use crate::fail::Fail;
 use crate::output::{Output, clean, size};
@@ -97,6 +98,7 @@ fn once(
                 let hands = hands_of(plan, &event);
                 render.event(event);
                 if let Some(expect) = hands {
+                    render.draw(&wizard::drawing(plan.board, expect));
                     bench.hands(expect);
                 }
             },

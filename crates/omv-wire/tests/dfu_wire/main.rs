@@ -4,6 +4,7 @@ mod chip;
 mod descriptors;
 mod dfuse_device;
 mod dfuse_pair;
+mod files;
 mod hostile;
 mod layouts;
 mod pair;

@@ -18,7 +18,7 @@ const LONGEST: u16 = 4096;
 /// # Example
 /// ```no_run
 /// # use omv_wire::dfu::{BLOCK, Host};
-/// # fn drive<T>(conversation: omv_wire::dfu::Conversation<T>) -> T { unimplemented!() }
+/// # fn drive<T>(conversation: omv_wire::dfu::Conversation<T>) -> T { loop {} }
 /// # let image: std::sync::Arc<[u8]> = vec![0; 10].into();
 /// let host = Host::new(0, BLOCK);
 /// drive(host.claim(0, 1)); // OpenMV's window stays open

@@ -99,6 +99,8 @@ pub struct Identity {
     /// How long the state holds by itself, in milliseconds, before the application starts; none:
     /// until told.
     pub window: Option<u32>,
+    /// Product name, where it is known.
+    pub product: Option<String>,
     /// What to know before believing this identity.
     pub note: Option<String>,
 }

@@ -198,7 +198,7 @@ fn addresses_outside_the_memory_are_errors_of_the_target() {
     bench.told();
     assert_eq!(bench.told(), (Status::TARGET, State::Error));
     assert_eq!(bench.out(request::CLRSTATUS), Answer::OK);
-    assert_eq!(bench.upload(3, 0), Answer::Stall);
+    assert_eq!(bench.upload(3, 1), Answer::Stall);
     assert_eq!(bench.told(), (Status::TARGET, State::Error));
 }
 
@@ -271,18 +271,39 @@ fn some_devices_talk_or_refuse_while_they_erase() {
 }
 
 #[test]
-fn arduino_forgets_that_a_write_failed_but_not_that_it_lay_outside() {
-    let mut bench = Bench::new(Manners::arduino());
-    bench.done(0x21, 0x0820_0000 - 4096);
-    bench.camera.memory_mut().fails = true;
-    bench.download(2, &[1; 4096]);
-    assert_eq!(bench.told(), (Status::OK, State::DownloadBusy));
-    assert_eq!(bench.told(), (Status::OK, State::DownloadIdle));
+fn a_failure_is_reported_by_the_rom_and_hangs_the_arduino() {
     let mut bench = Bench::new(Manners::rom());
     bench.camera.memory_mut().fails = true;
     bench.download(2, &[1; 4]);
     bench.told();
     assert_eq!(bench.told(), (Status::PROGRAM, State::Error));
+
+    let mut bench = Bench::new(Manners::arduino());
+    bench.camera.memory_mut().fails = true;
+    bench.download(2, &[1; 4096]);
+    for _ in 0..100 {
+        bench.now += 1000 * MS;
+        assert_eq!(bench.told(), (Status::OK, State::DownloadBusy));
+    }
+    assert_eq!(bench.out(request::CLRSTATUS), Answer::OK);
+    assert_eq!(bench.out(request::CLRSTATUS), Answer::OK);
+    assert_eq!(bench.told(), (Status::OK, State::Idle));
+}
+
+#[test]
+fn arduino_takes_any_address_and_any_command() {
+    let mut bench = Bench::new(Manners::arduino());
+    bench.done(0x21, 0xDEAD_0000);
+    assert_eq!(bench.out(request::ABORT), Answer::OK);
+    assert_eq!(bench.upload(2, 8), Answer::Data(vec![0; 8]));
+    assert_eq!(bench.out(request::ABORT), Answer::OK);
+    assert_eq!(bench.download(0, &[0x41]), Answer::OK);
+    assert_eq!(bench.told(), (Status::OK, State::DownloadBusy));
+    assert_eq!(bench.told(), (Status::OK, State::DownloadIdle));
+    assert_eq!(bench.camera.memory().bytes[0], 0);
+    assert_eq!(bench.upload(2, 0), Answer::Stall);
+    assert_eq!(bench.out(request::ABORT), Answer::OK);
+    assert_eq!(bench.upload(2, 0), Answer::OK);
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub trait Memory {
     /// Reads bytes that lie within the layouts.
     ///
     /// # Errors
-    /// What GETSTATUS is to say.
+    /// What GETSTATUS is to say where failures are reported.
     fn read(&mut self, now: Duration, address: u32, size: u16) -> Result<Vec<u8>, Status>;
 
     /// Writes bytes that lie within the layouts; they are on their way from `now` on. Whether the
@@ -85,6 +85,7 @@ pub struct Camera<M> {
     poll: Duration,
     /// How the work under way will have ended.
     result: Status,
+    /// The work under way will never be said to be over.
     stuck: bool,
     left: bool,
 }
@@ -192,11 +193,10 @@ impl<M: Memory> Camera<M> {
             (RequestKind::Standard, usb::request::GET_INTERFACE, true) => {
                 (Answer::Data(vec![self.alternate]), None)
             }
-            (RequestKind::Class, request::DETACH, false) => (Answer::OK, None),
             (RequestKind::Class, request::DNLOAD, false) => (self.download(setup, data), None),
             (RequestKind::Class, request::UPLOAD, true) => (self.upload(now, setup), None),
             (RequestKind::Class, request::GETSTATUS, true) => self.get_status(now),
-            (RequestKind::Class, request::ABORT, false) => {
+            (RequestKind::Class, request::ABORT | request::DETACH, false) => {
                 self.abort();
                 (Answer::OK, None)
             }
@@ -279,6 +279,10 @@ impl<M: Memory> Camera<M> {
         if !ready || setup.length > self.manners.functional.transfer_size {
             return Answer::Stall;
         }
+        if setup.length == 0 {
+            self.state = State::Idle;
+            return Answer::OK;
+        }
         let bytes = match setup.value {
             0 => Ok(self.manners.commands.clone()),
             1 => return Answer::Stall,
@@ -304,8 +308,11 @@ impl<M: Memory> Camera<M> {
         if self.memory.is_protected() {
             return Err(Status::VENDOR);
         }
-        let address = self.place(block, size).ok_or(Status::TARGET)?;
-        self.memory.read(now, address, size)
+        match self.place(block, size) {
+            Some(address) => self.memory.read(now, address, size),
+            None if self.manners.checks_addresses => Err(Status::TARGET),
+            None => Ok(vec![0; size.into()]),
+        }
     }
 
     /// Where a data block lies, if all of it lies somewhere.
@@ -313,7 +320,7 @@ impl<M: Memory> Camera<M> {
         let block = u32::from(block.checked_sub(FIRST_BLOCK)?);
         let offset = block * u32::from(self.manners.functional.transfer_size);
         let address = self.pointer.checked_add(offset)?;
-        let covered = |layout: &Layout| layout.allows(address, size.max(1).into(), Access::NONE);
+        let covered = |layout: &Layout| layout.allows(address, size.into(), Access::NONE);
         let found = self.memory.layouts().iter().any(covered);
         found.then_some(address)
     }
@@ -329,6 +336,7 @@ impl<M: Memory> Camera<M> {
                 self.poll = asks;
                 self.result = outcome.status;
                 self.busy = now.saturating_add(outcome.takes);
+                self.stuck |= outcome.status != Status::OK && !self.manners.reports_failures;
             }
             (State::DownloadSync, None) => self.state = State::DownloadIdle,
             (State::ManifestSync, _) => {
@@ -370,21 +378,18 @@ impl<M: Memory> Camera<M> {
                 None => Outcome::refused(Status::TARGET),
                 Some(address) => self.memory.write(now, address, data),
             };
-            return (polls.write, self.told(outcome));
+            return (polls.write, outcome);
         }
         match data {
             [first, ..] if block == 1 || !self.manners.commands.contains(first) => {}
             &[command::GET_COMMANDS] => return (Duration::ZERO, Outcome::DONE),
             &[command::SET_ADDRESS, a0, a1, a2, a3] => {
                 let address = u32::from_le_bytes([a0, a1, a2, a3]);
-                let outcome = match self.page(address) {
-                    None => Outcome::refused(Status::TARGET),
-                    Some(_) => Outcome::DONE,
-                };
-                if outcome == Outcome::DONE {
-                    self.pointer = address;
+                if self.manners.checks_addresses && self.page(address).is_none() {
+                    return (polls.set_address, Outcome::refused(Status::TARGET));
                 }
-                return (polls.set_address, outcome);
+                self.pointer = address;
+                return (polls.set_address, Outcome::DONE);
             }
             &[command::ERASE, a0, a1, a2, a3] => {
                 let address = u32::from_le_bytes([a0, a1, a2, a3]);
@@ -395,11 +400,12 @@ impl<M: Memory> Camera<M> {
                 };
                 return (polls.erase, outcome);
             }
-            &[command::ERASE] if protected => {
-                return (polls.erase_all, Outcome::refused(Status::VENDOR));
-            }
-            &[command::ERASE] => {
-                let outcome = self.memory.erase_all(now, self.alternate);
+            &[command::ERASE] if self.manners.erases_all => {
+                let outcome = if protected {
+                    Outcome::refused(Status::VENDOR)
+                } else {
+                    self.memory.erase_all(now, self.alternate)
+                };
                 return (polls.erase_all, outcome);
             }
             &[command::READ_UNPROTECT] => {
@@ -408,7 +414,12 @@ impl<M: Memory> Camera<M> {
             }
             _ => {}
         }
-        (Duration::ZERO, Outcome::refused(Status::STALLED))
+        let outcome = if self.manners.refuses_unknown {
+            Outcome::refused(Status::STALLED)
+        } else {
+            Outcome::DONE
+        };
+        (Duration::ZERO, outcome)
     }
 
     /// The address of an erase becomes the pointer too: a host that relies on its own is wrong.
@@ -417,13 +428,6 @@ impl<M: Memory> Camera<M> {
         let outcome = self.memory.erase(now, page);
         let from = self.manners.stuck_from;
         self.stuck = outcome.status == Status::OK && from.is_some_and(|from| page.start >= from);
-        outcome
-    }
-
-    fn told(&self, outcome: Outcome) -> Outcome {
-        if self.manners.forgets_write_errors {
-            return Outcome::after(outcome.takes);
-        }
         outcome
     }
 

@@ -72,9 +72,16 @@ pub struct Manners {
     pub departure: Departure,
     /// Erases of pages from this address on never report their end.
     pub stuck_from: Option<u32>,
-    /// Failures of a write are not reported: it was queued, and the host was told that all is
-    /// well.
-    pub forgets_write_errors: bool,
+    /// Addresses are compared with the layouts. Where they are not, any pointer is taken, reading
+    /// outside gives zeros, and only writing and erasing there fails.
+    pub checks_addresses: bool,
+    /// A failure is reported with `dfuERROR`. Where it is not, the device says `dfuDNBUSY` for
+    /// ever after.
+    pub reports_failures: bool,
+    /// It can erase everything at once.
+    pub erases_all: bool,
+    /// A command it does not know is an error. Where it is not, it is answered as if it were done.
+    pub refuses_unknown: bool,
 }
 
 impl Manners {
@@ -107,7 +114,10 @@ impl Manners {
             clear_elsewhere: Elsewhere::Fails,
             departure: Departure::Starts,
             stuck_from: None,
-            forgets_write_errors: false,
+            checks_addresses: true,
+            reports_failures: true,
+            erases_all: true,
+            refuses_unknown: true,
         }
     }
 
@@ -132,7 +142,9 @@ impl Manners {
         }
     }
 
-    /// Arduino's bootloader on Portenta, Giga and Nicla.
+    /// Arduino's bootloader on Portenta, Giga and Nicla. It tells no failure of its external
+    /// flash, but hangs in `dfuDNBUSY`; failures of the internal flash, which is written by another
+    /// thread, leave no trace at all (a [`Memory`](super::Memory) that always succeeds).
     ///
     /// Source: arduino/mcuboot-arduino-stm32h7 app/dfu.
     #[must_use]
@@ -147,7 +159,10 @@ impl Manners {
                 manifest: Duration::from_millis(1),
             },
             departure: Departure::Resets(Duration::from_millis(200)),
-            forgets_write_errors: true,
+            checks_addresses: false,
+            reports_failures: false,
+            erases_all: false,
+            refuses_unknown: false,
             ..Self::rom()
         };
         manners.functional.transfer_size = 4096;

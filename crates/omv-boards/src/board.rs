@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::facts::{Bossa, Dfu, LegacyBootloader, Loader, LoaderRole, Mboot, StRom};
+use crate::facts::{Bossa, Dfu, LegacyBootloader, Loader, LoaderRole, Mboot, McuBoot, StRom};
 use crate::{
     Identity, ImageRule, Layout, Memory, MemoryKind, Region, Role, SerialFormula, Span, State,
     Version,
@@ -62,6 +62,8 @@ pub struct Board {
     pub mboot: Option<Mboot>,
     /// Facts of OpenMV's old serial bootloader.
     pub legacy: Option<LegacyBootloader>,
+    /// Facts of Arduino's MCUboot.
+    pub mcuboot: Option<McuBoot>,
     /// Facts of Arduino's SAM-BA bootloader.
     pub bossa: Option<Bossa>,
     /// Protocol 2 as this board's firmware is built; none: not a target of it.

@@ -31,6 +31,25 @@ pub struct StRom {
     pub erase_hangs_from: Option<u32>,
     /// Whether the ROM may write the whole firmware, not only the bootloader.
     pub whole_firmware: bool,
+    /// The alternates' names as the ROM pads them, of the part that is usual on this board.
+    #[serde(default)]
+    pub alternates: Vec<String>,
+    /// `bcdDevice`.
+    pub release: Option<u16>,
+    /// Product name, blanks included.
+    pub product: Option<String>,
+}
+
+/// Arduino's MCUboot in its DFU mode.
+///
+/// Source: arduino/mcuboot-arduino-stm32h7 `app/dfu`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct McuBoot {
+    /// The alternates' names as the bootloader pads them.
+    pub alternates: Vec<String>,
+    /// Product name.
+    pub product: String,
 }
 
 /// NXP's bootloader, resident and in RAM, and the ROM before it.

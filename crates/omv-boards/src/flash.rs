@@ -74,6 +74,12 @@ pub struct Memory {
     pub sectors: Vec<SectorRun>,
     /// The DfuSe alternate that reaches this memory in Arduino's bootloader.
     pub dfuse_alternate: Option<u8>,
+    /// The unit that is programmed at a time, in bytes; none: 1.
+    pub program_unit: Option<u32>,
+    /// Whether a unit can be programmed only once after an erase, because it carries a check
+    /// code over all of it.
+    #[serde(default)]
+    pub program_once: bool,
 }
 
 /// What a region is for. Names differ between boards (`BOOTLOADER`, `BOOT`, `sbl`), roles do not.

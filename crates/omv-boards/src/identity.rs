@@ -103,6 +103,8 @@ pub struct Identity {
     pub wire: Option<[String; 2]>,
     /// The chip's part number as its maker's program wants it, where this identity tells.
     pub part: Option<String>,
+    /// Product name, where it is known.
+    pub product: Option<String>,
     /// What to know before believing this identity.
     pub note: Option<String>,
 }

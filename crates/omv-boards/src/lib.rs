@@ -28,7 +28,8 @@ mod state;
 pub use board::{Advice, Arch, Board, Colour, JpegQuality, Led, Life, Limits, Speed, Uid, V2};
 pub use error::Error;
 pub use facts::{
-    Bossa, Dfu, Fuse, LegacyBootloader, Loader, LoaderRole, Mboot, Park, QspiBlocks, StRom,
+    Bossa, Dfu, Fuse, LegacyBootloader, Loader, LoaderRole, Mboot, McuBoot, Park, QspiBlocks,
+    StRom,
 };
 pub use flash::{Alternate, Layout, Memory, MemoryKind, Region, Role, SectorRun, Span};
 pub use identity::{Identity, SoftEntry, Speak, UsbId};

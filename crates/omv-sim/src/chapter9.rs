@@ -21,16 +21,19 @@ pub fn answer(face: &mut dyn Face, now: Duration, setup: &Setup, data: &[u8]) ->
         (request::GET_DESCRIPTOR, kind::CONFIGURATION, 0) => Some(face.configuration()),
         (request::GET_DESCRIPTOR, kind::STRING, 0) => encode_languages(&[LANGUAGE]).ok(),
         (request::GET_DESCRIPTOR, kind::STRING, index) => encode_string(&face.string(index)?).ok(),
+        (request::SET_CONFIGURATION, _, 0) => {
+            face.unconfigured(now);
+            Some(Vec::new())
+        }
         (request::SET_CONFIGURATION, _, _) => {
             face.configured(now);
             Some(Vec::new())
         }
         (request::GET_CONFIGURATION, _, _) => Some(vec![1]),
         (request::GET_STATUS, _, _) => Some(vec![0, 0]),
-        (request::GET_INTERFACE, _, _) => Some(vec![0]),
-        (request::SET_INTERFACE | request::CLEAR_FEATURE | request::SET_FEATURE, _, _) => {
-            Some(Vec::new())
-        }
+        (request::GET_INTERFACE, _, _) => face.control(now, setup, data).or(Some(vec![0])),
+        (request::SET_INTERFACE, _, _) => face.control(now, setup, data).or(Some(Vec::new())),
+        (request::CLEAR_FEATURE | request::SET_FEATURE, _, _) => Some(Vec::new()),
         _ => face.control(now, setup, data),
     }
 }

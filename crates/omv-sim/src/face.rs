@@ -19,10 +19,25 @@ pub trait Face: Send {
     /// String descriptor by index, as text; index 0 is the port's business.
     fn string(&self, index: u8) -> Option<String>;
 
+    /// Whether a host that has no driver bound to it leaves it alone, as Windows does with
+    /// everything but consoles, disks and HID.
+    fn needs_driver(&self) -> bool {
+        false
+    }
+
     /// SET_CONFIGURATION came.
     fn configured(&mut self, _now: Duration) {}
 
-    /// A class or vendor request, or one for a class descriptor. `data` is that of an OUT.
+    /// SET_CONFIGURATION came and selected none.
+    fn unconfigured(&mut self, _now: Duration) {}
+
+    /// Whether the default endpoint takes a request now; otherwise it answers NAK.
+    fn control_ready(&self, _now: Duration) -> bool {
+        true
+    }
+
+    /// A class or vendor request, one for a class descriptor, or one that chooses an alternate
+    /// setting. `data` is that of an OUT.
     /// `None` is a STALL.
     fn control(&mut self, now: Duration, setup: &Setup, data: &[u8]) -> Option<Vec<u8>>;
 

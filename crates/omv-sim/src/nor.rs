@@ -1,5 +1,6 @@
 //! Serial NOR flash: erases whole sectors to FF, programming can only clear bits, power may fail
-//! in the middle of either.
+//! in the middle of either. Flash inside a microcontroller is the same with larger sectors and a
+//! word that is written as one; magnetic memory is stored to in place.
 //!
 //! Operations are scheduled, not done at once: each has a start and an end, and what a power cut
 //! finds in the cells depends on when it comes. Time must be passed on with [`Nor::settle`].
@@ -56,8 +57,18 @@ pub enum Worn {
 
 #[derive(Clone, Debug)]
 enum Operation {
-    Erase { sector: usize },
-    Program { offset: usize, bytes: Vec<u8> },
+    Erase { sectors: Range<usize> },
+    Program {
+        offset: usize,
+        bytes: Vec<u8>,
+        /// Bytes that are written as one: a power cut never leaves part of them.
+        unit: usize,
+    },
+    Store {
+        offset: usize,
+        bytes: Vec<u8>,
+        unit: usize,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -201,7 +212,55 @@ impl Nor {
     /// it will be finished.
     pub fn erase(&mut self, now: Duration, sector: usize) -> Duration {
         let takes = self.speed.erase;
-        self.schedule(now, takes, Operation::Erase { sector })
+        self.erase_block(now, sector..sector + 1, takes)
+    }
+
+    /// Starts erasing sectors that the memory erases as one, as [`erase`](Nor::erase).
+    pub fn erase_block(
+        &mut self,
+        now: Duration,
+        sectors: Range<usize>,
+        takes: Duration,
+    ) -> Duration {
+        self.schedule(now, takes, Operation::Erase { sectors })
+    }
+
+    /// Starts programming bytes in units that are written as one, each of which takes this time,
+    /// as [`erase`](Nor::erase).
+    pub fn program_units(
+        &mut self,
+        now: Duration,
+        offset: usize,
+        bytes: &[u8],
+        (unit, takes): (usize, Duration),
+    ) -> Duration {
+        let takes = takes * bytes.len().div_ceil(unit) as u32;
+        let bytes = bytes.to_vec();
+        let operation = Operation::Program {
+            offset,
+            bytes,
+            unit,
+        };
+        self.schedule(now, takes, operation)
+    }
+
+    /// Starts storing bytes over whatever is there, as magnetic memory does; else as
+    /// [`program_units`](Nor::program_units).
+    pub fn store_units(
+        &mut self,
+        now: Duration,
+        offset: usize,
+        bytes: &[u8],
+        (unit, takes): (usize, Duration),
+    ) -> Duration {
+        let takes = takes * bytes.len().div_ceil(unit) as u32;
+        let bytes = bytes.to_vec();
+        let operation = Operation::Store {
+            offset,
+            bytes,
+            unit,
+        };
+        self.schedule(now, takes, operation)
     }
 
     /// Starts programming bytes within one page, as [`erase`](Nor::erase).
@@ -209,7 +268,12 @@ impl Nor {
         let share = bytes.len().max(1) as u32;
         let takes = self.speed.program * share / PAGE as u32;
         let bytes = bytes.to_vec();
-        self.schedule(now, takes, Operation::Program { offset, bytes })
+        let operation = Operation::Program {
+            offset,
+            bytes,
+            unit: 1,
+        };
+        self.schedule(now, takes, operation)
     }
 
     /// Completes everything that ends by `now`. False when the power failed meanwhile because
@@ -274,15 +338,21 @@ impl Nor {
 
     fn complete(&mut self, operation: Operation) {
         match operation {
-            Operation::Erase { sector } => {
-                self.cells(sector).fill(0xFF);
-                self.wear.erased_sectors += 1;
-                self.decay(sector * SECTOR..(sector + 1) * SECTOR);
+            Operation::Erase { sectors } => {
+                for sector in sectors.clone() {
+                    self.cells(sector).fill(0xFF);
+                }
+                self.wear.erased_sectors += sectors.len() as u64;
+                self.decay(sectors.start * SECTOR..sectors.end * SECTOR);
             }
-            Operation::Program { offset, bytes } => {
+            Operation::Program { offset, bytes, .. } => {
                 self.wear.programmed_bytes += bytes.len() as u64;
                 self.clear_bits(offset, &bytes);
                 self.decay(offset..offset + bytes.len());
+            }
+            Operation::Store { offset, bytes, .. } => {
+                self.wear.programmed_bytes += bytes.len() as u64;
+                self.place(offset, &bytes);
             }
         }
     }
@@ -307,21 +377,42 @@ impl Nor {
     fn interrupt(&mut self, operation: &Operation, share: f64) {
         match (operation, self.torn) {
             (Operation::Erase { .. }, Torn::Never) => {}
-            (Operation::Erase { sector }, Torn::Always) => {
+            (Operation::Erase { sectors }, Torn::Always) => {
                 let limit = (share * 256.0) as u32;
-                let mut noise = Noise::new(*sector as u64);
-                for byte in self.cells(*sector).iter_mut() {
-                    // Each cell drifts to 1 at its own pace: the further the erase got, the more.
-                    for bit in 0..8 {
-                        if noise.next() % 256 < limit {
-                            *byte |= 1 << bit;
+                for sector in sectors.clone() {
+                    let mut noise = Noise::new(sector as u64);
+                    for byte in self.cells(sector).iter_mut() {
+                        // Each cell drifts to 1 at its own pace: the further the erase got, the
+                        // more.
+                        for bit in 0..8 {
+                            if noise.next() % 256 < limit {
+                                *byte |= 1 << bit;
+                            }
                         }
                     }
                 }
             }
-            (Operation::Program { offset, bytes }, torn) => {
-                let whole = ((bytes.len() as f64) * share) as usize;
-                let whole = whole.min(bytes.len());
+            (
+                Operation::Store {
+                    offset,
+                    bytes,
+                    unit,
+                },
+                _,
+            ) => {
+                let whole = whole_units(bytes.len(), *unit, share);
+                self.wear.programmed_bytes += whole as u64;
+                self.place(*offset, &bytes[..whole]);
+            }
+            (
+                Operation::Program {
+                    offset,
+                    bytes,
+                    unit,
+                },
+                torn,
+            ) => {
+                let whole = whole_units(bytes.len(), *unit, share);
                 self.wear.programmed_bytes += whole as u64;
                 self.clear_bits(*offset, &bytes[..whole]);
                 if torn == Torn::Always && whole < bytes.len() {
@@ -347,11 +438,17 @@ impl Nor {
     }
 }
 
+/// Bytes of whole units in this share of `length`.
+fn whole_units(length: usize, unit: usize, share: f64) -> usize {
+    let whole = ((length as f64) * share) as usize;
+    whole.min(length) / unit * unit
+}
+
 impl Operation {
     fn bytes(&self) -> u64 {
         match self {
-            Self::Erase { .. } => SECTOR as u64,
-            Self::Program { bytes, .. } => bytes.len() as u64,
+            Self::Erase { sectors } => (sectors.len() * SECTOR) as u64,
+            Self::Program { bytes, .. } | Self::Store { bytes, .. } => bytes.len() as u64,
         }
     }
 }

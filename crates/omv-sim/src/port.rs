@@ -189,7 +189,7 @@ fn transfer(
     urb: &Urb,
 ) -> Option<Completion> {
     if endpoint == 0 {
-        let setup = urb.setup?;
+        let setup = urb.setup.filter(|_| face.control_ready(now))?;
         let reply = chapter9::answer(face, now, &setup, &urb.data);
         return Some(match reply {
             None => completed(UrbStatus::Stall, Vec::new(), 0),

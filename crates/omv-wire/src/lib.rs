@@ -18,6 +18,7 @@
 pub mod crc;
 pub mod dfu;
 pub mod identify;
+pub mod legacy;
 mod machine;
 pub mod mboot;
 pub mod sdp;

@@ -1,10 +1,12 @@
 //! What the bytes in flash amount to: which code would start, and how far it would get.
 
-use omv_boards::{Board, UsbId, Version};
+use omv_boards::{Board, SerialFormula, State};
 
 use super::chip::{FLASH, FLASH_SIZE, Parts};
 use super::memory::is_ivt;
 use super::sample::{FIRMWARE, FIRMWARE_SEAL, LOADER_SEAL, SBL, VECTORS};
+use crate::image::{contains, version};
+use crate::run::{Body, Firmware};
 use crate::seal::{self, Seal};
 
 /// Bytes of the resident bootloader as it is shipped.
@@ -17,19 +19,6 @@ const RECORD: usize = FIRMWARE + 0x23C0;
 const WAIT: u16 = 1500;
 /// The resident bootloader's own entry point: a vector that leads back to it is refused.
 const SBL_ENTRY: u32 = 0x2000_2401;
-
-/// A firmware that runs, and what it answers to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Firmware {
-    /// Its version.
-    pub version: Version,
-    /// Architecture string.
-    pub arch: String,
-    /// The type that stands before the unique id.
-    pub kind: String,
-    /// USB id of that version.
-    pub usb: UsbId,
-}
 
 /// What the ROM finds when it is to boot from flash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,7 +122,7 @@ pub fn firmware(parts: &Parts) -> Option<Firmware> {
         .iter()
         .find(|arch| contains(&bytes, arch.text.as_bytes()))?;
     let version = version(&bytes)?;
-    let usb = board.identity(omv_boards::State::Run, Some(version))?.usb;
+    let usb = board.identity(State::Run, Some(version))?.usb;
     let kind = arch.kinds.first().cloned().unwrap_or_default();
     Some(Firmware {
         version,
@@ -152,23 +141,27 @@ pub fn board() -> &'static Board {
     }
 }
 
-fn version(bytes: &[u8]) -> Option<Version> {
-    const LEAD: &[u8] = b"OpenMV v";
-    let starts = bytes
-        .windows(LEAD.len())
-        .enumerate()
-        .filter(|(_, window)| *window == LEAD);
-    starts.map(|(at, _)| at + LEAD.len()).find_map(|at| {
-        let text: String = bytes[at..]
-            .iter()
-            .take(16)
-            .map(|byte| char::from(*byte))
-            .take_while(|c| c.is_ascii_digit() || *c == '.')
-            .collect();
-        text.parse().ok()
-    })
+/// The camera that its firmware finds itself on.
+pub fn body(uid: [u32; 2]) -> Body {
+    /// What a Cortex-M7 of this chip says of itself.
+    const CPU_ID: u32 = 0x411F_C271;
+    Body {
+        board: board(),
+        serial: serial(uid),
+        uid: [0, uid[1], uid[0]],
+        cpu_id: CPU_ID,
+        packets: false,
+    }
 }
 
-fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
-    bytes.windows(wanted.len()).any(|window| window == wanted)
+/// The serial number the firmware derives from the chip's unique id.
+fn serial(uid: [u32; 2]) -> String {
+    let mut bytes = [0; 12];
+    bytes[..4].copy_from_slice(&uid[0].to_le_bytes());
+    bytes[4..8].copy_from_slice(&uid[1].to_le_bytes());
+    let formula = board().serials.get(&State::Run).copied();
+    formula
+        .unwrap_or(SerialFormula::MemoryOrder16)
+        .render(&bytes)
+        .unwrap_or_default()
 }

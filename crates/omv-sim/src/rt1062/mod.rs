@@ -23,7 +23,6 @@ mod firmware;
 mod loader;
 mod memory;
 mod rom;
-mod run;
 pub mod sample;
 
 use std::time::Duration;
@@ -34,12 +33,12 @@ use omv_wire::{mboot, sdp};
 use crate::Face;
 use crate::camera::{Camera, Hand, Status};
 use crate::nor::{Speed, Torn};
+use crate::run::{Firmware, RunFace};
 use chip::{BOOT_FUSE, Chip, Parts};
-use firmware::{Firmware, Resident, Vectors};
+use firmware::{Resident, Vectors};
 use loader::LoaderFace;
 use memory::{Loader, Memory};
 use rom::RomFace;
-use run::RunFace;
 
 /// The flashloader on its other wire: a serial line, over the memory of this chip.
 pub fn uart_loader(chip: &Chip) -> mboot::Camera<impl mboot::Target + Send + use<>> {
@@ -342,7 +341,8 @@ impl Rt1062 {
             }
             Next::Firmware(firmware) => {
                 let fuses = self.chip.lock().fuses;
-                Life::Run(Box::new(RunFace::new(firmware, [fuses[1], fuses[2]])))
+                let body = firmware::body([fuses[1], fuses[2]]);
+                Life::Run(Box::new(RunFace::new(firmware, body)))
             }
         };
         self.visit += 1;

@@ -9,6 +9,7 @@
 //!   3000  seal, then the strings, then filler
 //! ```
 
+use crate::image::{filler, seed};
 use crate::seal;
 
 /// Where the firmware lies in the chip, from its start.
@@ -109,24 +110,4 @@ fn ivt(bytes: &mut [u8], own: u32, entry: u32) {
     for (slot, word) in words.iter().enumerate() {
         bytes[4 * slot..][..4].copy_from_slice(&word.to_le_bytes());
     }
-}
-
-/// Bytes that look like code to a flash chip and differ from version to version.
-fn filler(size: usize, text: &str) -> Vec<u8> {
-    let mut state = seed(text) | 1;
-    (0..size)
-        .map(|_| {
-            state ^= state << 13;
-            state ^= state >> 17;
-            state ^= state << 5;
-            (state >> 24) as u8
-        })
-        .collect()
-}
-
-/// A number that belongs to a text: FNV-1a.
-fn seed(text: &str) -> u32 {
-    text.bytes().fold(0x811C_9DC5, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    })
 }

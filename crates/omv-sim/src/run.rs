@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use omv_boards::{SerialFormula, State, Version};
+use omv_boards::{Board, State, UsbId, Version};
 use omv_wire::usb::{
     Association, CdcFunctional, ConfigurationBuilder, DeviceDescriptor, LineCoding, Setup, Speed,
     Transfer, request,
@@ -13,23 +13,44 @@ use omv_wire::v2::channels::Idle;
 use omv_wire::v2::records::SysInfo;
 use omv_wire::{Input, Machine, Turn, v1, v2};
 
-use super::firmware::{Firmware, board};
 use crate::Face;
 
 /// Notification endpoint, data OUT, data IN.
 const ENDPOINTS: (u8, u8, u8) = (1, 2, 2);
-/// Bulk packet at high speed.
-const PACKET: usize = 512;
 /// The line rate at which the firmware speaks its protocol instead of the prompt.
 const PROTOCOL_RATE: u32 = 921_600;
 /// Another one that firmware before 5.0.0 also takes.
 const FAST_RATE: u32 = 12_000_000;
 /// The rate that means "into the bootloader".
 const TOUCH_RATE: u32 = 1200;
-/// What a Cortex-M7 of this chip says of itself.
-const CPU_ID: u32 = 0x411F_C271;
-/// Bulk transfers move about this many bytes a microsecond.
-const BULK_RATE: u32 = 30;
+
+/// A firmware that runs, and what it answers to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Firmware {
+    /// Its version.
+    pub version: Version,
+    /// Architecture string.
+    pub arch: String,
+    /// The type that stands before the unique id.
+    pub kind: String,
+    /// USB id of that version.
+    pub usb: UsbId,
+}
+
+/// The camera it runs on.
+#[derive(Clone, Debug)]
+pub struct Body {
+    /// The board.
+    pub board: &'static Board,
+    /// USB serial number.
+    pub serial: String,
+    /// Unique id as the protocols tell it, last word first.
+    pub uid: [u32; 3],
+    /// What the core says of itself.
+    pub cpu_id: u32,
+    /// Whether the USB stack is ST's, which wants a command alone in its packet.
+    pub packets: bool,
+}
 
 /// One of the two protocols.
 enum Talk {
@@ -40,7 +61,7 @@ enum Talk {
 /// Running firmware on USB.
 pub struct RunFace {
     firmware: Firmware,
-    serial: String,
+    body: Body,
     talk: Talk,
     coding: LineCoding,
     dtr: bool,
@@ -50,9 +71,8 @@ pub struct RunFace {
 }
 
 impl RunFace {
-    /// Firmware that just came up on a chip with this unique id.
-    pub fn new(firmware: Firmware, uid: [u32; 2]) -> Self {
-        let long_uid = [0, uid[1], uid[0]];
+    /// Firmware that just came up on a camera.
+    pub fn new(firmware: Firmware, body: Body) -> Self {
         let Version {
             major,
             minor,
@@ -60,13 +80,13 @@ impl RunFace {
         } = firmware.version;
         let version = [major as u8, minor as u8, patch as u8];
         let talk = if firmware.version.major >= 5 {
-            Talk::V2(Box::new(v2_camera(&firmware, version, long_uid)))
+            Talk::V2(Box::new(v2_camera(&firmware, version, &body)))
         } else {
-            Talk::V1(Box::new(v1_camera(&firmware, version, long_uid)))
+            Talk::V1(Box::new(v1_camera(&firmware, version, &body)))
         };
         Self {
-            serial: serial(uid),
             firmware,
+            body,
             talk,
             coding: LineCoding {
                 rate: 115_200,
@@ -88,7 +108,7 @@ impl RunFace {
 
     /// The serial number it shows.
     pub fn serial(&self) -> &str {
-        &self.serial
+        &self.body.serial
     }
 
     /// How it wants to leave the bus.
@@ -123,25 +143,23 @@ impl RunFace {
     }
 }
 
-/// The serial number the firmware derives from the chip's unique id.
-pub fn serial(uid: [u32; 2]) -> String {
-    let mut bytes = [0; 12];
-    bytes[..4].copy_from_slice(&uid[0].to_le_bytes());
-    bytes[4..8].copy_from_slice(&uid[1].to_le_bytes());
-    let formula = board().serials.get(&State::Run).copied();
-    formula
-        .unwrap_or(SerialFormula::MemoryOrder16)
-        .render(&bytes)
-        .unwrap_or_default()
+/// Bytes of a bulk packet.
+fn packet(board: &Board) -> usize {
+    match board.speed {
+        Some(omv_boards::Speed::Full) => 64,
+        _ => 512,
+    }
 }
 
-fn v1_camera(firmware: &Firmware, version: [u8; 3], uid: [u32; 3]) -> v1::camera::Camera {
-    let stack = if firmware.version
-        < (Version {
-            major: 4,
-            minor: 8,
-            patch: 0,
-        }) {
+fn v1_camera(firmware: &Firmware, version: [u8; 3], body: &Body) -> v1::camera::Camera {
+    let forgiving = Version {
+        major: 4,
+        minor: 8,
+        patch: 0,
+    };
+    let stack = if body.packets {
+        v1::camera::Stack::Packets(packet(body.board))
+    } else if firmware.version < forgiving {
         v1::camera::Stack::StreamFatal
     } else {
         v1::camera::Stack::StreamForgiving
@@ -149,7 +167,7 @@ fn v1_camera(firmware: &Firmware, version: [u8; 3], uid: [u32; 3]) -> v1::camera
     let arch = v1::codec::Arch {
         arch: firmware.arch.clone(),
         kind: Some(firmware.kind.clone()),
-        uid: Some(uid),
+        uid: Some(body.uid),
     };
     let personality = v1::camera::Personality {
         stack,
@@ -161,11 +179,11 @@ fn v1_camera(firmware: &Firmware, version: [u8; 3], uid: [u32; 3]) -> v1::camera
     v1::camera::Camera::new(personality)
 }
 
-fn v2_camera(firmware: &Firmware, version: [u8; 3], uid: [u32; 3]) -> v2::camera::Camera<Idle> {
-    let facts = board().v2;
+fn v2_camera(firmware: &Firmware, version: [u8; 3], body: &Body) -> v2::camera::Camera<Idle> {
+    let facts = body.board.v2;
     let info = SysInfo {
-        cpu_id: CPU_ID,
-        uid,
+        cpu_id: body.cpu_id,
+        uid: body.uid,
         usb: (firmware.usb.vid, firmware.usb.pid),
         sensors: [0; 3],
         hw_caps: [facts.map_or(0, |facts| facts.hw_caps), 0],
@@ -187,7 +205,10 @@ fn v2_camera(firmware: &Firmware, version: [u8; 3], uid: [u32; 3]) -> v2::camera
 
 impl Face for RunFace {
     fn speed(&self) -> Speed {
-        Speed::High
+        match self.body.board.speed {
+            Some(omv_boards::Speed::Full) => Speed::Full,
+            _ => Speed::High,
+        }
     }
 
     fn device(&self) -> DeviceDescriptor {
@@ -223,6 +244,7 @@ impl Face for RunFace {
             protocol: 0,
             string: 0,
         };
+        let packet = packet(self.body.board) as u16;
         let built = ConfigurationBuilder::new(1)
             .max_power(250)
             .association(association)
@@ -230,17 +252,21 @@ impl Face for RunFace {
             .cdc(functional)
             .endpoint(0x80 | ENDPOINTS.0, Transfer::Interrupt, 8, 16)
             .interface(1, 0, [10, 0, 0], 0)
-            .endpoint(ENDPOINTS.1, Transfer::Bulk, PACKET as u16, 0)
-            .endpoint(0x80 | ENDPOINTS.2, Transfer::Bulk, PACKET as u16, 0)
+            .endpoint(ENDPOINTS.1, Transfer::Bulk, packet, 0)
+            .endpoint(0x80 | ENDPOINTS.2, Transfer::Bulk, packet, 0)
             .finish();
         built.unwrap_or_default()
     }
 
     fn string(&self, index: u8) -> Option<String> {
         match index {
-            1 => Some("OpenMV".into()),
-            2 => Some("OpenMV Virtual Comm Port in HS Mode".into()),
-            3 => Some(self.serial.clone()),
+            1 => Some(maker(self.firmware.usb).into()),
+            2 => {
+                let board = self.body.board;
+                let identity = board.identity(State::Run, Some(self.firmware.version));
+                identity.and_then(|identity| identity.product.clone())
+            }
+            3 => Some(self.body.serial.clone()),
             4 => Some("OpenMV CDC".into()),
             _ => None,
         }
@@ -268,7 +294,7 @@ impl Face for RunFace {
         if endpoint != ENDPOINTS.1 || !self.listens() {
             return;
         }
-        for packet in data.chunks(PACKET) {
+        for packet in data.chunks(packet(self.body.board)) {
             match &mut self.talk {
                 Talk::V1(camera) => camera.feed(now, Input::Bytes(packet)),
                 Talk::V2(camera) => camera.feed(now, Input::Bytes(packet)),
@@ -287,10 +313,29 @@ impl Face for RunFace {
     }
 
     fn transfer_time(&self, _endpoint: u8, bytes: usize) -> Duration {
-        Duration::from_micros(125) + Duration::from_micros(bytes as u64 / u64::from(BULK_RATE))
+        bulk_time(self.speed(), bytes)
     }
 
     fn next(&self, now: Duration) -> Option<Duration> {
         Some(self.wake).filter(|at| *at > now && *at < Duration::MAX)
     }
+}
+
+/// Who a device with this id says made it.
+pub fn maker(usb: UsbId) -> &'static str {
+    const ARDUINO: u16 = 0x2341;
+    match usb.vid {
+        ARDUINO => "Arduino",
+        _ => "OpenMV",
+    }
+}
+
+/// Time on the wire of a transfer: about 30 bytes a microsecond at high speed, about one at full
+/// speed, each after the wait for a frame to begin.
+pub fn bulk_time(speed: Speed, bytes: usize) -> Duration {
+    let (frame, rate) = match speed {
+        Speed::High | Speed::Super => (125, 30),
+        _ => (500, 1),
+    };
+    Duration::from_micros(frame + bytes as u64 / rate)
 }

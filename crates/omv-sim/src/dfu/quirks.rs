@@ -1,0 +1,53 @@
+//! Behaviours that only some cameras show, or about which the facts are uncertain.
+
+/// Which of them a camera has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quirks {
+    /// A power cut leaves cells between erased and programmed.
+    pub torn: bool,
+    /// The chip is of revision Y, whose ROM has no trouble with the second bank.
+    pub revision_y: bool,
+    /// The host has no driver for bootloaders and ROMs: it never configures them.
+    pub no_driver: bool,
+    /// Half-written firmware hangs the chip instead of resetting it.
+    pub hangs: bool,
+    /// The AE3's serial bridge is the later one, by WCH.
+    pub second_bridge: bool,
+}
+
+impl Quirks {
+    /// Their names, for the command line, with a line each.
+    pub const NAMES: [(&'static str, &'static str); 5] = [
+        (
+            "torn",
+            "a power cut leaves cells half erased or half programmed",
+        ),
+        (
+            "revision-y",
+            "the STM32H74x is of revision Y: its ROM erases all of the flash",
+        ),
+        (
+            "no-driver",
+            "the host has no driver for bootloaders and ROMs",
+        ),
+        (
+            "hangs",
+            "half-written firmware hangs the chip instead of resetting it",
+        ),
+        ("second-bridge", "the AE3's serial bridge is WCH's"),
+    ];
+
+    /// Switches one on by its name; false for a name there is not.
+    pub fn set(&mut self, name: &str) -> bool {
+        let flag = match name {
+            "torn" => &mut self.torn,
+            "revision-y" => &mut self.revision_y,
+            "no-driver" => &mut self.no_driver,
+            "hangs" => &mut self.hangs,
+            "second-bridge" => &mut self.second_bridge,
+            _ => return false,
+        };
+        *flag = true;
+        true
+    }
+}

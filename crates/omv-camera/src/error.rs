@@ -78,6 +78,12 @@ pub enum Error {
         /// What it has.
         instead: State,
     },
+    /// An old serial bootloader could not follow; more slowly it will.
+    #[error("the serial bootloader could not follow and stopped after {written} bytes")]
+    TooFast {
+        /// Bytes sent before.
+        written: usize,
+    },
     /// A chip in its ROM is not the one this board has.
     #[error("the chip there is not that of {board}; it says `{}`", says.trim())]
     OtherChip {
@@ -194,6 +200,7 @@ impl Error {
             Self::Dfu { .. } => "dfu-refused",
             Self::Vendor { .. } => "vendor-program",
             Self::OtherBootloader { .. } => "other-bootloader",
+            Self::TooFast { .. } => "too-fast",
             Self::OtherChip { .. } => "other-chip",
             Self::NoPartition { .. } => "no-partition",
             Self::Protocol { .. } => "protocol",
@@ -235,6 +242,9 @@ impl Error {
             }
             Self::OtherBootloader { .. } => {
                 "Repeat the command: it looks at the camera anew and plans for what is there."
+            }
+            Self::TooFast { .. } => {
+                "Unplug the camera, plug it in again and repeat the command; the bootloader itself is unharmed."
             }
             Self::OtherChip { .. } => {
                 "Say which board it is; if it is that one, something else is plugged in there."

@@ -164,6 +164,7 @@ fn errors() -> Vec<Error> {
             expected: State::Dfu,
             instead: State::LegacyBl,
         },
+        Error::TooFast { written: 81_920 },
         Error::OtherChip {
             board: text("OpenMV Cam M7"),
             says: text("@Internal Flash   /0x08000000/16*128Kg"),

@@ -251,5 +251,6 @@ pub(crate) fn checked(
         images,
         steps: Vec::new(),
         warnings,
+        careful: false,
     })
 }

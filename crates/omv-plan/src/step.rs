@@ -186,6 +186,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What a person should know first.
     pub warnings: Vec<String>,
+    /// Keep to a pace that every old camera can follow: for those that could not before.
+    pub careful: bool,
 }
 
 impl Plan {

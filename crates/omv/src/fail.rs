@@ -125,8 +125,8 @@ fn exit_of(error: &Error) -> u8 {
         "several-cameras" | "which-board" => 4,
         "no-access" | "busy" => 5,
         "camera-refused" | "dfu-refused" | "protocol" | "foreign-loader" | "chip-locked"
-        | "rom-refused" | "other-bootloader" | "vendor-program" | "bad-descriptors"
-        | "bad-peer" | "no-function" | "device-stuck" => 6,
+        | "rom-refused" | "other-bootloader" | "too-fast" | "vendor-program"
+        | "bad-descriptors" | "bad-peer" | "no-function" | "device-stuck" => 6,
         "verify-failed" => 7,
         "no-partition" | "other-chip" => 9,
         "no-hands" | "boot-fuse-clear" => 8,

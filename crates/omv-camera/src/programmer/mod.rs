@@ -2,6 +2,7 @@
 
 mod dfu;
 pub(crate) mod dfuse;
+mod legacy;
 mod loader;
 
 use std::ops::Range;
@@ -58,12 +59,13 @@ pub(crate) trait Programmer: Send {
 
 /// Opens whatever bootloader a camera is in, and says the word that makes it stay. Tells which
 /// it is. `needs` are the regions that will be worked on: a bootloader without one is refused
-/// before anything is written.
+/// before anything is written. `careful` keeps to a pace that every old camera can follow.
 pub(crate) fn open(
     found: &Found,
     board: &'static Board,
     state: State,
     needs: &[&Region],
+    careful: bool,
 ) -> Result<(Box<dyn Programmer>, State), Error> {
     let wrong = || Error::Refused(omv_plan::Refusal::WrongState { state });
     match state {
@@ -72,6 +74,10 @@ pub(crate) fn open(
             let (loader, state) = Loader::open(found, facts)?;
             Ok((Box::new(loader), state))
         }
+        State::LegacyBl => Ok((
+            Box::new(legacy::Legacy::open(found, board, careful)?),
+            state,
+        )),
         State::Dfu => Ok((Box::new(dfu::Dfu::open(found, board, needs)?), state)),
         State::StRom | State::ArduinoDfu => {
             let dfuse = dfuse::DfuSe::open(found, board, state, needs)?;

@@ -170,7 +170,8 @@ impl Runner<'_, '_> {
             });
         }
         let needs = plan.regions_from(self.step);
-        let (programmer, state) = programmer::open(found, plan.board, expect, &needs)?;
+        let (programmer, state) =
+            programmer::open(found, plan.board, expect, &needs, plan.careful)?;
         if state != expect {
             let instead = format!("it is `{state}`");
             return Err(Error::NotThere {

@@ -56,20 +56,29 @@ pub fn execute(
         eprintln!("{}", headline(&looked));
     }
     let board = looked.board;
-    let place = looked.found.seen.place.clone();
+    let first = looked.found.clone();
     let mut render = Render::new(output);
     let mut done = once(bench, &plan, looked.found, looked.who, &mut render, keep);
-    if let Err(Error::OtherBootloader { instead, .. }) = done {
-        let mut there = bench.find()?.into_iter();
-        let found = there.find(|found| found.seen.place == place);
-        let gone = || Error::Gone {
-            doing: "planning anew for its bootloader".into(),
-        };
-        let text = format!("it has another bootloader, `{instead}`: planning anew");
+    // One that could not follow has to be started again by hand.
+    let (state, careful, text) = match &done {
+        Err(Error::OtherBootloader { instead, .. }) => {
+            let text = format!("it has another bootloader, `{instead}`: planning anew");
+            (*instead, false, text)
+        }
+        Err(Error::TooFast { .. }) => {
+            let text = "it could not follow: once more, slowly".to_owned();
+            (State::Silent, true, text)
+        }
+        _ => (State::Run, false, String::new()),
+    };
+    if !text.is_empty() {
         render.event(Event::Note { text });
-        done = match again(instead) {
+        let now = bench.find()?.into_iter();
+        let found = now.rev().find(|found| found.seen.place == first.seen.place);
+        done = match again(state) {
             Ok(plan) => {
-                let found = found.ok_or_else(gone)?;
+                let plan = Plan { careful, ..plan };
+                let found = found.unwrap_or(first);
                 once(bench, &plan, found, None, &mut render, keep)
             }
             Err(refusal) => Err(refusal.into()),

@@ -11,3 +11,4 @@ mod layouts;
 mod pair;
 mod plain_device;
 mod plain_pair;
+mod steps;

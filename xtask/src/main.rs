@@ -34,6 +34,7 @@ cargo xtask NAME
   fuzz             replay the fuzzing corpora, then fuzz every target for a short time
   matrix [--long]  cut the power at many moments of a flash, and see the camera recover
   rig [TEST]...    Linux in QEMU drives virtual cameras through its own USB drivers
+  rig --record     make the vector files of NXP's tools from what passes there
   rig -- COMMAND   run a command there, with one camera plugged in
   bench            run the benchmarks of the workspace
   docs             build the documentation of the workspace, warnings denied";

@@ -28,9 +28,9 @@ pub struct LoaderFace {
 }
 
 impl LoaderFace {
-    /// A loader that just started.
-    pub fn new(memory: Memory) -> Self {
-        let talk = Talker::new(mboot::Camera::new(Wire::Hid, memory));
+    /// A loader that just started, and that stays on the bus for `goodbye` after its last report.
+    pub fn new(memory: Memory, goodbye: Duration) -> Self {
+        let talk = Talker::new(mboot::Camera::new(Wire::Hid, memory)).lingering(goodbye);
         Self {
             talk,
             configured: false,
@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn the_descriptors_are_those_of_the_shipped_loaders() {
         let chip = Chip::new([0; 2], NorSpeed::default());
-        let face = LoaderFace::new(Memory::new(chip, Loader::Sbl));
+        let face = LoaderFace::new(Memory::new(chip, Loader::Sbl), Duration::ZERO);
         let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02X}")).collect::<String>();
         assert_eq!(
             hex(&face.device().encode()),

@@ -38,9 +38,9 @@ pub struct RomFace {
 }
 
 impl RomFace {
-    /// A ROM that just started.
-    pub fn new(quirks: Quirks) -> Self {
-        let talk = Talker::new(rom(quirks, false));
+    /// A ROM that just started, and that stays on the bus for `goodbye` after its last report.
+    pub fn new(quirks: Quirks, goodbye: Duration) -> Self {
+        let talk = Talker::new(rom(quirks, false)).lingering(goodbye);
         Self {
             talk,
             out_endpoint: quirks.rom_out_endpoint,

@@ -18,6 +18,8 @@ mod files;
 mod grammar;
 mod print;
 mod python;
+#[cfg(test)]
+mod recorded;
 mod sdphost;
 mod stop;
 

@@ -19,7 +19,7 @@ mod session;
 mod table;
 mod work;
 
-use super::door::Wanted;
+use super::door::{Door, Wanted};
 use super::grammar::{self, Given, HELP, Place};
 use super::print::{self, Log};
 use super::stop::Stop;
@@ -38,6 +38,14 @@ const KEYS: &str = "key-provisioning";
 
 /// Runs the tool with this command line.
 pub fn run(line: &[String]) -> Result<(), Stop> {
+    run_through(line, |wanted| wanted.open(BAUD, TOOL))
+}
+
+/// Runs the tool with this command line, through whatever door `open` opens.
+pub(super) fn run_through(
+    line: &[String],
+    open: impl FnOnce(&Wanted) -> Result<Door, Stop>,
+) -> Result<(), Stop> {
     let log = Log::new();
     let place = Place::group(TOOL, false);
     if line.is_empty() {
@@ -66,7 +74,7 @@ pub fn run(line: &[String]) -> Result<(), Stop> {
         silent: given.has("silent"),
         still: quiet || given.has("json") || given.has("silent"),
     };
-    let door = match wanted.open(BAUD, "blhost") {
+    let door = match open(&wanted) {
         Err(Stop::Error { kind, text }) if wanted.interface == "usb" => {
             if kind == "SpsdkNoDeviceFoundError" && !manner.json && !manner.silent {
                 print::line(lines::NO_HID)?;

@@ -7,7 +7,7 @@ mod lines;
 mod table;
 mod work;
 
-use super::door::Wanted;
+use super::door::{Door, Wanted};
 use super::grammar::{self, HELP, Place};
 use super::print;
 use super::stop::Stop;
@@ -20,6 +20,14 @@ const BAUD: u32 = 115_200;
 
 /// Runs the tool with this command line.
 pub fn run(line: &[String]) -> Result<(), Stop> {
+    run_through(line, |wanted| wanted.open(BAUD, TOOL))
+}
+
+/// Runs the tool with this command line, through whatever door `open` opens.
+pub(super) fn run_through(
+    line: &[String],
+    open: impl FnOnce(&Wanted) -> Result<Door, Stop>,
+) -> Result<(), Stop> {
     let place = Place::group(TOOL, false);
     if line.is_empty() {
         return Err(Stop::NeedsHelp(help()));
@@ -48,7 +56,7 @@ pub fn run(line: &[String]) -> Result<(), Stop> {
     let quiet = ["verbose", "debug", "trace", "json"]
         .iter()
         .any(|key| given.has(key));
-    let door = match wanted.open(BAUD, TOOL) {
+    let door = match open(&wanted) {
         Err(
             stop @ Stop::Error {
                 kind: "SpsdkNoDeviceFoundError",

@@ -14,6 +14,7 @@
 //! name what is missing.
 
 pub mod boards;
+pub mod dfu;
 pub mod identify;
 pub mod mboot;
 pub mod plan;
@@ -30,6 +31,9 @@ pub type Target = fn(&[u8]);
 /// Every target and its name, which is also the name of its program and of its corpus.
 pub const TARGETS: &[(&str, Target)] = &[
     ("boards_parse", boards::parse),
+    ("dfu_device", dfu::device),
+    ("dfu_files", dfu::files),
+    ("dfu_host", dfu::host),
     ("identify", identify::identify),
     ("mboot_camera", mboot::camera),
     ("mboot_codec", mboot::codec),

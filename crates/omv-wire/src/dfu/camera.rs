@@ -38,7 +38,7 @@ pub struct Partition {
     pub poll: Duration,
 }
 
-/// What the bootloader stands on.
+/// What the bootloader stands on. It is asked for nothing outside its table.
 pub trait Partitions {
     /// The partitions in the order of their alternates; it does not change.
     fn table(&self) -> &[Partition];
@@ -210,10 +210,12 @@ impl<P: Partitions> Camera<P> {
         }
         self.pending = false;
         let offset = u32::from(setup.value) * u32::from(BLOCK);
-        let bytes = if offset + u32::from(setup.length) > self.partition().1 {
+        let (at, size) = (self.alternate, setup.length);
+        let bytes = if offset + u32::from(size) > self.partition().1 {
             Some(END.to_vec())
+        } else if size == 0 {
+            Some(Vec::new())
         } else {
-            let (at, size) = (self.alternate, setup.length);
             self.partitions.read(now, at, offset, size)
         };
         let bytes = bytes.unwrap_or_else(|| {
@@ -237,6 +239,10 @@ impl<P: Partitions> Camera<P> {
         })
     }
 
+    fn exists(&self) -> bool {
+        usize::from(self.alternate) < self.partitions.table().len()
+    }
+
     fn get_status(&mut self, now: Duration) -> (Answer, Option<Event>) {
         let pending = std::mem::take(&mut self.pending);
         let status = self.status;
@@ -248,8 +254,10 @@ impl<P: Partitions> Camera<P> {
                 (poll, State::DownloadBusy, Some(Event::Claimed))
             }
             (State::ManifestSync, true) => {
-                let outcome = self.partitions.manifest(now, self.alternate);
-                self.spend(now, outcome);
+                if self.exists() {
+                    let outcome = self.partitions.manifest(now, self.alternate);
+                    self.spend(now, outcome);
+                }
                 (Duration::ZERO, State::Manifest, Some(Event::Claimed))
             }
             (State::DownloadSync, false) => {
@@ -283,7 +291,7 @@ impl<P: Partitions> Camera<P> {
         if read_only {
             return Outcome::refused(Status::WRITE);
         }
-        if self.block == 0 {
+        if self.block == 0 && self.exists() {
             self.partitions.unlock(self.alternate);
         }
         let offset = u32::from(self.block) * u32::from(BLOCK);

@@ -17,7 +17,8 @@
 //!
 //! [`Camera`] is the OpenMV bootloader's end, on [`Partitions`] that are chosen by name.
 //! [`dfuse`] has the devices that are written by address: the ROM of STM32 chips and Arduino's
-//! bootloader. None of them keeps to the standard's state machine, each in its own way.
+//! bootloader. [`Host`] is our side of both; [`describe`] tells which one it is. [`Suffix`] is what
+//! files end with. None of the devices keeps to the standard's state machine, each in its own way.
 //!
 //! Source: USB Device Class Specification for Device Firmware Upgrade, version 1.1.
 
@@ -25,12 +26,19 @@ mod camera;
 mod codec;
 mod descriptor;
 pub mod dfuse;
+mod host;
+mod suffix;
 
 use std::time::Duration;
 
 pub use camera::{BLOCK, Camera, Event, Partition, Partitions};
 pub use codec::{CLASS, Functional, Report, State, Status, request};
 pub use descriptor::alternates;
+pub use host::{
+    Alternate, Conversation, Described, Dialect, Failure, Host, Interface, Limits, Manifested,
+    describe,
+};
+pub use suffix::Suffix;
 
 /// What a device does with a control request.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -82,10 +82,12 @@ impl Partitions for Bootloader {
     }
 
     fn unlock(&mut self, alternate: u8) {
+        assert!(usize::from(alternate) < self.table.len());
         self.unlocked.push(alternate);
     }
 
-    fn manifest(&mut self, _now: Duration, _alternate: u8) -> Outcome {
+    fn manifest(&mut self, _now: Duration, alternate: u8) -> Outcome {
+        assert!(usize::from(alternate) < self.table.len());
         self.manifests += 1;
         Outcome::DONE
     }

@@ -321,3 +321,15 @@ fn what_is_no_command_is_an_error_and_block_one_is_no_data() {
         assert!(bench.camera.memory().bytes.iter().all(|byte| *byte == 0));
     }
 }
+
+#[test]
+fn a_bus_reset_ends_an_erase_that_never_ends() {
+    let mut bench = Bench::new(Manners::rom_h7_revision_v());
+    bench.command(0x41, BANK_2);
+    bench.now += 1000 * MS;
+    bench.camera.bus_reset();
+    assert_eq!(bench.told(), (Status::OK, State::Idle));
+    bench.download(2, &[1]);
+    assert_eq!(bench.told(), (Status::OK, State::DownloadBusy));
+    assert_eq!(bench.told(), (Status::OK, State::DownloadIdle));
+}

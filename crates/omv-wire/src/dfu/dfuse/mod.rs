@@ -13,15 +13,20 @@
 //!
 //! The name of an alternate setting is a [`Layout`]: what may be read, erased and written where.
 //! [`Camera`] is the device; its [`Manners`] are those of ST's ROM, of the ROM of the STM32H74x,
-//! or of Arduino's bootloader.
+//! or of Arduino's bootloader. [`Host`] is our side, [`File`] what such
+//! devices are fed with.
 //!
 //! Source: STMicroelectronics AN3156 and UM0424; dfu-util src/dfuse.c.
 
 mod camera;
+mod file;
+mod host;
 mod layout;
 mod manners;
 
 pub use camera::{Camera, Event, Memory};
+pub use file::{Element, File, Target};
+pub use host::{Erased, Host, Kick, Left};
 pub use layout::{Access, Layout, Page, Region, Segment};
 pub use manners::{CommandPolls, Departure, Elsewhere, Manners, WhileBusy};
 

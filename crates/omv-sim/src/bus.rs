@@ -94,6 +94,7 @@ impl Bus for VirtualBus {
                 state.port.advance(now);
                 let serial = state.port.camera().serial();
                 let visit = state.port.camera().visit();
+                let driver = state.port.camera().has_driver();
                 let face = state.port.camera_mut().face()?;
                 let device = face.device();
                 Some(Seen {
@@ -105,7 +106,7 @@ impl Bus for VirtualBus {
                     serial,
                     product: face.string(device.product_string),
                     node: None,
-                    denied: false,
+                    denied: face.needs_driver() && !driver,
                     simulated: true,
                 })
             });
@@ -128,6 +129,10 @@ impl Bus for VirtualBus {
         let still_there = self.list()?.contains(seen);
         let at = (0..self.sockets.len()).find(|number| self.place(*number) == seen.place);
         let socket = at.filter(|_| still_there).ok_or(LinkError::Gone)?;
+        if seen.denied {
+            let node = seen.place.to_string();
+            return Err(LinkError::NoAccess { node });
+        }
         let socket = Arc::clone(&self.sockets[socket]);
         {
             let mut state = socket.lock();

@@ -17,6 +17,12 @@ pub enum Hand {
     Jumper(bool),
     /// Hold header pin P11 low, or let go.
     PinLow(bool),
+    /// Press RESET.
+    Reset,
+    /// Press RESET twice, quickly.
+    DoubleTap,
+    /// Install the driver for bootloaders and ROMs on the host, or remove it.
+    Driver(bool),
     /// Power fails at once.
     PowerCut,
     /// Power fails after this many more bytes of flash were changed.
@@ -55,6 +61,12 @@ pub trait Camera: Send {
 
     /// Changes with every enumeration.
     fn visit(&self) -> u64;
+
+    /// Whether the host has a driver for what needs one ([`Face::needs_driver`]). Without it the
+    /// device is seen and cannot be opened.
+    fn has_driver(&self) -> bool {
+        true
+    }
 
     /// Lets its own life go on up to `now`: boot, windows that close, resets, power cuts.
     fn advance(&mut self, now: Duration);

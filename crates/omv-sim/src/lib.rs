@@ -9,7 +9,7 @@
 //!                        process, virtual time)  the Linux kernel, anything
 //! ```
 //!
-//! Start with [`rt1062`]. A camera boots what is in its flash, so a host that leaves it half
+//! Start with [`rt1062`], then [`dfu`], which is all other boards. A camera boots what is in its flash, so a host that leaves it half
 //! written finds out the way its owner would.
 //!
 //! Deliberately absent: `omv-camera`, `omv-plan` and `omv-fat`. A mistake made there must not be
@@ -18,6 +18,7 @@
 mod bus;
 mod camera;
 mod chapter9;
+pub mod dfu;
 mod face;
 mod image;
 pub mod nor;

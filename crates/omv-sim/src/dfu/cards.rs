@@ -104,7 +104,7 @@ pub fn rom(parts: &Parts) -> Option<(Card, Manners)> {
 /// not seen; a host is not to rely on this name.
 pub fn phases(parts: &Parts) -> Card {
     let names = vec!["@FSBL /0x01/1*1Me".to_owned()];
-    st_card(parts, "DFU in HS Mode @Device ID /0x486", None, names)
+    st_card(parts, "DFU in FS Mode", None, names)
 }
 
 fn st_card(parts: &Parts, product: &str, release: Option<u16>, names: Vec<String>) -> Card {

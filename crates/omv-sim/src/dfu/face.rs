@@ -47,7 +47,7 @@ impl Card {
             version: self.release,
             manufacturer_string: 1,
             product_string: 2,
-            serial_string: 3,
+            serial_string: if self.strings[2].is_empty() { 0 } else { 3 },
             configurations: 1,
         }
     }

@@ -460,7 +460,9 @@ impl Camera for Rt1062 {
                 self.plugged = true;
                 self.reset();
             }
-            Hand::Plug => {}
+            Hand::Reset | Hand::DoubleTap if self.plugged => self.reset(),
+            // HID needs no driver.
+            Hand::Plug | Hand::Reset | Hand::DoubleTap | Hand::Driver(_) => {}
             Hand::Unplug | Hand::PowerCut => self.lose_power(),
             Hand::Jumper(set) => self.jumper = set,
             Hand::PinLow(low) => self.pin_low = low,

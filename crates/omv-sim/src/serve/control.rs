@@ -38,8 +38,8 @@ pub enum Request {
 /// Text that is no request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "unknown request; there are unplug, plug, jumper on|off, p11 on|off, power-cut, \
-     power-cut after-bytes N, status"
+    "unknown request; there are unplug, plug, jumper on|off, p11 on|off, reset, double-tap, \
+     driver on|off, power-cut, power-cut after-bytes N, status"
 )]
 pub struct UnknownRequest;
 
@@ -54,6 +54,9 @@ impl FromStr for Request {
             ["plug"] => Hand::Plug,
             ["jumper", switch] => Hand::Jumper(is_on(switch)?),
             ["p11", switch] => Hand::PinLow(is_on(switch)?),
+            ["reset"] => Hand::Reset,
+            ["double-tap"] => Hand::DoubleTap,
+            ["driver", switch] => Hand::Driver(is_on(switch)?),
             ["power-cut"] => Hand::PowerCut,
             ["power-cut", "after-bytes", bytes] => {
                 Hand::PowerCutAfter(bytes.parse().map_err(|_| UnknownRequest)?)
@@ -80,6 +83,9 @@ impl fmt::Display for Request {
             Self::Hand(Hand::Plug) => f.write_str("plug"),
             Self::Hand(Hand::Jumper(on)) => write!(f, "jumper {}", switch(on)),
             Self::Hand(Hand::PinLow(on)) => write!(f, "p11 {}", switch(on)),
+            Self::Hand(Hand::Reset) => f.write_str("reset"),
+            Self::Hand(Hand::DoubleTap) => f.write_str("double-tap"),
+            Self::Hand(Hand::Driver(on)) => write!(f, "driver {}", switch(on)),
             Self::Hand(Hand::PowerCut) => f.write_str("power-cut"),
             Self::Hand(Hand::PowerCutAfter(bytes)) => write!(f, "power-cut after-bytes {bytes}"),
         }
@@ -310,6 +316,9 @@ mod tests {
             "jumper off",
             "p11 on",
             "p11 off",
+            "reset",
+            "double-tap",
+            "driver off",
             "power-cut",
             "power-cut after-bytes 4096",
             "status",

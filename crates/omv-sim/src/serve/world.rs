@@ -205,6 +205,7 @@ impl World {
         let refusal = match record.filter(|record| record.busid == *busid) {
             None => OpStatus::NoDevice,
             Some(_) if state.importer.is_some() => OpStatus::Busy,
+            Some(_) if state.is_denied() => OpStatus::DeviceError,
             Some(record) => {
                 outbox.send(camera.accept(&record));
                 OpStatus::Ok
@@ -348,6 +349,13 @@ pub(super) struct Look {
 }
 
 impl State {
+    /// Whether there is no driver for what it shows.
+    fn is_denied(&mut self) -> bool {
+        let driver = self.port.camera().has_driver();
+        let face = self.port.camera_mut().face();
+        face.is_some_and(|face| face.needs_driver()) && !driver
+    }
+
     fn record(&mut self, name: &str) -> Option<DeviceRecord> {
         let serial = self.port.camera().serial();
         let visit = self.port.camera().visit();

@@ -50,7 +50,7 @@ pub(crate) fn version(who: &Who) -> String {
 /// [`Error::WhichBoard`] when nothing tells; else those of talking to the camera.
 pub fn look(found: &Found, board: Option<&'static Board>) -> Result<Looked, Error> {
     let known = board.or_else(|| found.board());
-    match found.state() {
+    match state_now(found)? {
         State::Run => {
             let who = ask(found)?;
             let says = board_of(&who, found).or(known);
@@ -103,6 +103,22 @@ pub fn look(found: &Found, board: Option<&'static Board>) -> Result<Looked, Erro
             })
         }
     }
+}
+
+/// The state, where one identity has two: some firmware of the Nicla ran with the id of its
+/// bootloader. Whatever offers DFU is the bootloader.
+fn state_now(found: &Found) -> Result<State, Error> {
+    let states = found.states();
+    let both = [State::Run, State::ArduinoDfu];
+    if !both.iter().all(|state| states.contains(state)) {
+        return Ok(found.state());
+    }
+    let offers = dfuse::map(found).is_ok_and(|map| !map.is_empty());
+    Ok(if offers {
+        State::ArduinoDfu
+    } else {
+        State::Run
+    })
 }
 
 /// Asks a running camera who it is, in a way that no firmware hangs on.

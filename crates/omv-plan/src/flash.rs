@@ -118,6 +118,8 @@ fn recover_by_bootloader(
     wish: &Wish,
 ) -> Result<Plan, Refusal> {
     match state {
+        // The chip's ROM could take the bootloader, but only Arduino has its file.
+        State::StRom => Err(Refusal::WrongState { state }),
         State::ArduinoDfu => flash(board, state, images, wish),
         _ => flash(board, State::Silent, images, wish),
     }

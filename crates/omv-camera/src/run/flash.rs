@@ -221,13 +221,15 @@ impl Runner<'_, '_> {
     pub(super) fn blank(&mut self, region: &str, start: u32, size: u32) -> Result<(), Error> {
         let place = self.region(region)?;
         let whole = start..start + size;
+        if !self.programmer()?.reads() {
+            self.check_stop("erasing")?;
+            self.changed = true;
+            return self.programmer()?.blank(place, whole).map(drop);
+        }
         for chunk in chunks(std::slice::from_ref(&whole)) {
             self.check_stop("erasing")?;
             self.changed = true;
             let blank = self.programmer()?.blank(place, chunk.clone())?;
-            if !self.programmer()?.reads() {
-                continue;
-            }
             let read = self.programmer()?.read(place, chunk.clone())?;
             if let Some(at) = read.iter().position(|byte| *byte != blank) {
                 let (address, read) = (chunk.start + at as u32, read[at]);

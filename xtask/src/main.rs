@@ -11,6 +11,7 @@
 mod conformance;
 mod fuzz;
 mod judges;
+mod mutants;
 mod rig;
 mod run;
 mod stage;
@@ -35,6 +36,7 @@ cargo xtask NAME
   matrix [--long]  cut the power at many moments of a flash, and see the camera recover
   rig [TEST]...    Linux in QEMU drives virtual cameras through its own USB drivers
   rig -- COMMAND   run a command there, with one camera plugged in
+  mutants [WORD]...  break the device side in many ways, and see the judges notice each
   bench            run the benchmarks of the workspace
   docs             build the documentation of the workspace, warnings denied";
 
@@ -72,6 +74,7 @@ fn work_through(words: &[&str]) -> Result<()> {
         ["fuzz"] => fuzz::fuzz(&shop),
         ["matrix"] => work::matrix(&shop, Matrix::Short),
         ["matrix", "--long"] => work::matrix(&shop, Matrix::Long),
+        ["mutants", words @ ..] => mutants::run(&shop, words),
         ["bench"] => work::bench(&shop),
         ["docs"] => work::docs(&shop),
         _ => bail!("unknown: {}\n\n{HELP}", words.join(" ")),

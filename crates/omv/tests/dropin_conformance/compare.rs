@@ -99,14 +99,15 @@ pub fn both(scene: &Scene, json: bool, spsdk: &mut Spsdk) -> Vec<Seen> {
 
 /// FNV-1a over both streams. The devices are ours: were only the tools compared with each other,
 /// a device that answers nonsense would go unnoticed.
-fn sum(outcome: &Outcome) -> u32 {
+pub fn sum(outcome: &Outcome) -> u32 {
     let bytes = outcome.out.iter().chain(&outcome.err);
     bytes.fold(0x811C_9DC5, |sum, byte| {
         (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
     })
 }
 
-fn show(outcome: &Outcome) -> String {
+/// An outcome in one line.
+pub fn show(outcome: &Outcome) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     format!(
         "{} out {:?} err {:?}",
@@ -116,7 +117,8 @@ fn show(outcome: &Outcome) -> String {
     )
 }
 
-fn run(tool: &mut dyn Tool, scene: &Scene, stage: &Stage, line: &str, json: bool) -> Outcome {
+/// Runs one line of a scene, and takes out of the output what differs from run to run.
+pub fn run(tool: &mut dyn Tool, scene: &Scene, stage: &Stage, line: &str, json: bool) -> Outcome {
     let mut words: Vec<String> = Vec::new();
     let line = match line.strip_prefix('!') {
         Some(line) => line.to_owned(),

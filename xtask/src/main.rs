@@ -38,6 +38,7 @@ cargo xtask NAME
   rig -- COMMAND   run a command there, with one camera plugged in
   mutants [WORD]...  break the device side in many ways, and see the judges notice each
   bench            run the benchmarks of the workspace
+  bench spsdk      the stand-ins against NXP's own tools, in one table
   docs             build the documentation of the workspace, warnings denied";
 
 fn main() -> ExitCode {
@@ -76,6 +77,7 @@ fn work_through(words: &[&str]) -> Result<()> {
         ["matrix", "--long"] => work::matrix(&shop, Matrix::Long),
         ["mutants", words @ ..] => mutants::run(&shop, words),
         ["bench"] => work::bench(&shop),
+        ["bench", "spsdk"] => work::bench_spsdk(&shop),
         ["docs"] => work::docs(&shop),
         _ => bail!("unknown: {}\n\n{HELP}", words.join(" ")),
     }

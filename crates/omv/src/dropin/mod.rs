@@ -13,6 +13,7 @@
 //! nothing else. Help is in words of our own.
 
 mod blhost;
+mod devices;
 mod door;
 mod files;
 mod grammar;
@@ -20,6 +21,7 @@ mod print;
 mod python;
 mod sdphost;
 mod stop;
+mod usb;
 
 use std::ffi::OsString;
 use std::path::Path;

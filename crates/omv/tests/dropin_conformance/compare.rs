@@ -242,10 +242,13 @@ fn says_failure(out: &str) -> bool {
     let locked = [
         "HAB Is Enabled",
         "\"value\": 305411090",
+        "\"value\": 2\n",
         "(0x2) NO DESCRIPTION",
     ];
+    // As the simulator's chip says that an address is none: HAB failure, invalid address.
+    let nowhere = out.contains("\n      857866240\n");
     let refused = out.contains("Response status = ") && !out.contains("Success");
-    refused || locked.iter().any(|mark| out.contains(mark))
+    refused || nowhere || locked.iter().any(|mark| out.contains(mark))
 }
 
 /// The rows of the document, and what is wrong with them.

@@ -17,6 +17,7 @@ mod scene;
 mod tools;
 
 use scene::Scene;
+use serde_json::json;
 use tools::{Omv, Spsdk, Tool};
 
 #[test]
@@ -42,6 +43,32 @@ fn every_command_line_has_the_result_it_has_with_the_real_tool() {
 #[test]
 fn the_recovery_of_a_camera_ends_with_the_same_flash() {
     recovery::recover(&mut Spsdk::start());
+}
+
+/// Our side of the same file is a unit test of `dropin/usb.rs`.
+#[test]
+fn the_names_of_usb_devices_are_those_of_the_real_tool() {
+    let mut spsdk = Spsdk::start();
+    let mut head = Vec::new();
+    for line in include_str!("usb.txt")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+    {
+        let (mark, rest) = line.split_once(' ').unwrap();
+        if mark == "=" {
+            head = rest.split(' ').collect();
+            continue;
+        }
+        let number = |text: &str| u16::from_str_radix(text, 16).unwrap();
+        let device = json!({
+            "vendor_id": number(head[1]),
+            "product_id": number(head[2]),
+            "path": head[3],
+            "serial_number": if head[4] == "-" { "" } else { head[4] },
+        });
+        let fits = spsdk.fits(head[0], rest, device);
+        assert_eq!(fits, mark == "+", "{} {line}", head.join(" "));
+    }
 }
 
 #[test]

@@ -3,7 +3,8 @@
 //! ```text
 //!   table    commands and options        work     what each of them does
 //!   lines    what scripts read           session  the device, results, failures
-//!   property what values mean               batch, image, keys, memories: commands of some size
+//!   property what values mean               batch, image, keys, memories: commands of some size,
+//!                                    records: files with addresses, for image
 //! ```
 //!
 //! The order of checks is the tool's: global options, is there such a command, the interface is
@@ -15,10 +16,12 @@ mod keys;
 mod lines;
 mod memories;
 mod property;
+mod records;
 mod session;
 mod table;
 mod work;
 
+use super::devices;
 use super::door::Wanted;
 use super::grammar::{self, Given, HELP, Place};
 use super::print::{self, Log};
@@ -88,6 +91,7 @@ fn wanted(given: &Given) -> Result<Wanted, Stop> {
         given,
         &OTHERS,
         given.maybe_number("timeout").unwrap_or(5000),
+        devices::BLHOST,
     )
 }
 
@@ -201,7 +205,7 @@ fn help() -> String {
     let left_out = LEFT_OUT.join(", ");
     text.push_str(&format!(
         "\nNot part of this program, and refused: {left_out}; the options -sd, -l, -cb, -b, -x,\n\
-         --family of get-property and set-property, and images that are not plain binaries."
+         --family of get-property and set-property, and ELF and sparse images."
     ));
     text
 }

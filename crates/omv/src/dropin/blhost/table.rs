@@ -21,7 +21,7 @@ pub const GLOBAL: &[Flag] = &[
     Flag {
         names: &["-u", "--usb"],
         kind: Some(Text),
-        help: "USB device: VID:PID, one id, or part of its path",
+        help: "USB device: VID:PID, one id, part of its path, or a chip's name",
     },
     Flag {
         names: &["-sd", "--sdio"],
@@ -130,7 +130,7 @@ const NO_VERIFY: Flag = Flag {
 const OFFSET: Flag = Flag {
     names: &["-o", "--base-offset"],
     kind: Some(Integer),
-    help: "Address to write to; 0 without it",
+    help: "Added to the addresses in the file; a binary begins at 0",
 };
 
 /// Commands that the tool has and this program does not, for which it has other commands or
@@ -259,7 +259,7 @@ pub const COMMANDS: &[Command<Run>] = &[
     },
     Command {
         name: "flash-image",
-        about: "Writes a binary file where the option says",
+        about: "Writes a binary, Intel HEX or S-record file",
         arguments: &[
             Argument::new("FILE", Text),
             Argument::or("[ERASE]", Text, "none"),

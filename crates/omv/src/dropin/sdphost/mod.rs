@@ -7,6 +7,7 @@ mod lines;
 mod table;
 mod work;
 
+use super::devices;
 use super::door::Wanted;
 use super::grammar::{self, HELP, Place};
 use super::print;
@@ -43,7 +44,7 @@ pub fn run(line: &[String]) -> Result<(), Stop> {
         return Err(Stop::Help(grammar::help(&place, row)));
     }
     let timeout = given.maybe_number("timeout").unwrap_or(10_000);
-    let wanted = Wanted::read(&given, &["plugin"], timeout)?;
+    let wanted = Wanted::read(&given, &["plugin"], timeout, devices::SDPHOST)?;
     let json = given.has("json");
     let quiet = ["verbose", "debug", "trace", "json"]
         .iter()

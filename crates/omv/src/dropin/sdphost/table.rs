@@ -29,7 +29,7 @@ pub const GLOBAL: &[Flag] = &[
     ),
     text(
         &["-u", "--usb"],
-        "USB device: VID:PID, one id, or part of its path",
+        "USB device: VID:PID, one id, part of its path, or a chip's name",
     ),
     text(&["-x", "--plugin"], "Not part of this program"),
     Flag {

@@ -97,12 +97,12 @@ impl Session {
             print::line(&pretty(&lines::object(command, heard.hab, response))?)?;
             return self.judge(heard);
         }
-        self.show_plain(heard.hab, heard, extra)
+        self.show_plain(heard, extra)
     }
 
     /// Shows a result of a command that knows no JSON.
-    fn show_plain(&self, hab: u32, heard: &Heard, extra: Option<&str>) -> Done {
-        print::line(&lines::hab(hab))?;
+    fn show_plain(&self, heard: &Heard, extra: Option<&str>) -> Done {
+        print::line(&lines::hab(heard.hab))?;
         if let Some(extra) = extra {
             print::line(extra)?;
         }
@@ -144,7 +144,7 @@ pub fn error_status(session: &mut Session, _given: &Given) -> Done {
 pub fn jump_address(session: &mut Session, given: &Given) -> Done {
     let address = word(given.number("ADDRESS"))?;
     let heard = session.ask(Request::JumpAddress { address })?;
-    session.show_plain(heard.hab, &heard, None)
+    session.show_plain(&heard, None)
 }
 
 pub fn write_file(session: &mut Session, given: &Given) -> Done {
@@ -157,14 +157,18 @@ pub fn write_file(session: &mut Session, given: &Given) -> Done {
     let count = count.and_then(|count| usize::try_from(count).ok());
     let data = data.get(..count.unwrap_or(data.len())).unwrap_or(data);
     let data = Arc::from(data);
-    let heard = session.ask(Request::WriteFile { address, data })?;
-    let hab = if heard.hab == HAB_OPEN {
-        heard.hab
-    } else {
-        lines::LOCKED
-    };
+    let heard = after_data(session.ask(Request::WriteFile { address, data })?);
     let extra = lines::response(heard.status);
-    session.show_plain(hab, &heard, Some(&extra))
+    session.show_plain(&heard, Some(&extra))
+}
+
+/// After data the tool shows a code of its own for a locked chip.
+fn after_data(heard: Heard) -> Heard {
+    let hab = match heard.hab {
+        HAB_OPEN => HAB_OPEN,
+        _ => lines::LOCKED,
+    };
+    Heard { hab, ..heard }
 }
 
 fn aligned(address: i128, bits: i128) -> Result<(u32, Format), Stop> {
@@ -250,7 +254,7 @@ pub fn write_register(session: &mut Session, given: &Given) -> Done {
 pub fn dcd_write(session: &mut Session, given: &Given) -> Done {
     let address = word(given.number("[ADDRESS]"))?;
     let data = Arc::from(given.bytes("FILE"));
-    let heard = session.ask(Request::DcdWrite { address, data })?;
+    let heard = after_data(session.ask(Request::DcdWrite { address, data })?);
     let extra = lines::response(heard.status);
     session.show("dcd-write", &heard, vec![json!(heard.status)], Some(&extra))
 }

@@ -9,6 +9,7 @@ use omv_link::{Bus, Function, Link, LinkError, Seen, drive};
 use omv_wire::{Input, Machine, Turn};
 
 use super::grammar::Given;
+use super::print::{Level, Log};
 use super::python::{int, repr};
 use super::stop::Stop;
 use super::{devices, usb};
@@ -21,6 +22,8 @@ pub struct Door {
     pub serial: bool,
     /// How long it may take to go on, at every step.
     pub patience: Duration,
+    /// Who is told what is opened, and of all bytes.
+    log: Log,
 }
 
 /// What was asked for, in the words of the error lines.
@@ -138,17 +141,25 @@ impl Wanted {
     /// Opens what was asked for.
     ///
     /// `rate` is the default rate of a port, `who` is told to others who find the device taken.
-    pub fn open(&self, rate: u32, who: &str) -> Result<Door, Stop> {
+    pub fn open(&self, rate: u32, who: &str, log: Log) -> Result<Door, Stop> {
         let patience = self.patience(if self.interface == "usb" { 2000 } else { 5000 });
         if self.interface == "uart" {
             if cfg!(unix) && !Path::new(&self.device).exists() {
                 return Err(self.nobody());
             }
-            let link = omv_link::native::open_path(&self.device, self.baud.unwrap_or(rate));
+            let rate = self.baud.unwrap_or(rate);
+            let link = omv_link::native::open_path(&self.device, rate);
+            let link = link.map_err(|_| self.nobody())?;
+            let text = format!(
+                "opened {} at {rate} baud, patience {patience:?}",
+                self.device
+            );
+            log.more(Level::Debug, &text);
             return Ok(Door {
-                link: link.map_err(|_| self.nobody())?,
+                link,
                 serial: true,
                 patience,
+                log,
             });
         }
         let buses = crate::bench::buses(who).into_iter().map(Arc::from);
@@ -161,10 +172,13 @@ impl Wanted {
             .open(&seen)
             .and_then(|mut device| device.link(Function::Hid))
             .map_err(unable)?;
+        let text = format!("opened {}, patience {patience:?}", title(&seen));
+        log.more(Level::Debug, &text);
         Ok(Door {
             link,
             serial: false,
             patience,
+            log,
         })
     }
 
@@ -214,7 +228,8 @@ impl Door {
         machine: &mut M,
         tell: &mut dyn FnMut(&M),
     ) -> Result<M::Output, LinkError> {
-        let mut told = Told { machine, tell };
+        let log = self.log;
+        let mut told = Told { machine, tell, log };
         drive(&mut told, self.link.as_mut())
     }
 }
@@ -223,17 +238,24 @@ impl Door {
 struct Told<'a, M> {
     machine: &'a mut M,
     tell: &'a mut dyn FnMut(&M),
+    log: Log,
 }
 
 impl<M: Machine> Machine for Told<'_, M> {
     type Output = M::Output;
 
     fn feed(&mut self, now: Duration, input: Input<'_>) {
+        if let Input::Bytes(bytes) = &input {
+            self.log.bytes("in", bytes);
+        }
         self.machine.feed(now, input);
     }
 
     fn poll(&mut self, now: Duration) -> Turn<M::Output> {
         let turn = self.machine.poll(now);
+        if let Turn::Send(bytes) = &turn {
+            self.log.bytes("out", bytes);
+        }
         (self.tell)(self.machine);
         turn
     }

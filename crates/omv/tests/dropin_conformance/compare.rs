@@ -13,10 +13,11 @@ enum Meant {
     Phrase,
     Json,
     Help,
+    Log,
 }
 
 /// Each with its reason.
-const MEANT: [(Meant, &str, &str); 5] = [
+const MEANT: [(Meant, &str, &str); 6] = [
     (
         Meant::Progress,
         "progress",
@@ -41,6 +42,11 @@ const MEANT: [(Meant, &str, &str); 5] = [
         Meant::Help,
         "help",
         "help is in words of our own; its usage lines, its stream and its exit code are equal",
+    ),
+    (
+        Meant::Log,
+        "log",
+        "what `-v`, `-vv` and `-vvv` tell on standard error is in words of our own; warnings and errors among it are equal",
     ),
 ];
 
@@ -135,7 +141,7 @@ pub fn run(tool: &mut dyn Tool, scene: &Scene, stage: &Stage, line: &str, json: 
         let text = text
             .replace(stage.port(), "PORT")
             .replace(folder.to_str().unwrap(), "FOLDER");
-        *bytes = without_times(&text).into_bytes();
+        *bytes = without_log(&without_times(&text)).into_bytes();
     }
     outcome
 }
@@ -169,6 +175,19 @@ fn without_times(text: &str) -> String {
     clean
 }
 
+/// Stands for all lines of a log below warnings.
+const LOG: &str = "(log)\n";
+
+fn without_log(text: &str) -> String {
+    let of_log = |line: &&str| {
+        let mut levels = ["INFO:", "DEBUG:", "TRACE:"].iter();
+        levels.any(|level| line.starts_with(level))
+    };
+    let (log, rest): (Vec<&str>, Vec<&str>) = text.split_inclusive('\n').partition(of_log);
+    let mark = if log.is_empty() { "" } else { LOG };
+    format!("{mark}{}", rest.concat())
+}
+
 fn judge(
     scene: &Scene,
     refused: bool,
@@ -177,18 +196,24 @@ fn judge(
     json: bool,
 ) -> Result<Vec<Meant>, String> {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    let (their_out, their_err) = (text(&theirs.out), text(&theirs.err));
+    let (their_out, mut their_err) = (text(&theirs.out), text(&theirs.err));
     let (mut our_out, mut our_err) = (text(&ours.out), text(&ours.err));
     let mut meant = Vec::new();
-    if let Some((before, rest)) = our_out.split_once("\r(1/1)") {
+    while let Some((before, rest)) = our_out.split_once("\r(1/1)") {
         let (_, after) = rest.split_once('\n').ok_or("progress without an end")?;
         our_out = format!("{before}{after}");
         meant.push(Meant::Progress);
     }
+    meant.dedup();
     if their_err.contains("for given interface 'usb'") && our_out == "cannot open USB HID device\n"
     {
         our_out.clear();
         meant.push(Meant::Phrase);
+    }
+    if their_err.starts_with(LOG) && our_err.starts_with(LOG) {
+        their_err.replace_range(..LOG.len(), "");
+        our_err.replace_range(..LOG.len(), "");
+        meant.push(Meant::Log);
     }
     let mut their_out = their_out;
     if json {

@@ -61,17 +61,17 @@ pub const GLOBAL: &[Flag] = &[
     Flag {
         names: &["-v", "--verbose"],
         kind: None,
-        help: "Accepted; there are no further messages",
+        help: "Tell each command and how it ended, on standard error",
     },
     Flag {
         names: &["-vv", "--debug"],
         kind: None,
-        help: "Accepted; there are no further messages",
+        help: "Tell also what was opened, and how",
     },
     Flag {
         names: &["-vvv", "--trace"],
         kind: None,
-        help: "Accepted; there are no further messages",
+        help: "Tell also all bytes that went out and came in",
     },
     Flag {
         names: &["--version"],
@@ -135,7 +135,21 @@ const OFFSET: Flag = Flag {
 
 /// Commands that the tool has and this program does not, for which it has other commands or
 /// which no camera answers.
-pub const LEFT_OUT: &[&str] = &["get-families", "trust-provisioning"];
+pub const LEFT_OUT: &[&str] = &["load-image", "trust-provisioning"];
+
+/// The command that needs no device.
+pub const FAMILIES: Command<()> = Command {
+    name: "get-families",
+    about: "Names the commands that know families of chips",
+    arguments: &[],
+    options: &[Flag {
+        names: &["-c", "--cmd-name"],
+        kind: Some(Choice(&["get-property", "set-property"])),
+        help: "Not part of this program",
+    }],
+    explains: false,
+    run: (),
+};
 
 /// The command that reads others from a file.
 pub const BATCH: Command<()> = Command {

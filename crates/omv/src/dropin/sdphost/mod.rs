@@ -10,7 +10,7 @@ mod work;
 use super::devices;
 use super::door::Wanted;
 use super::grammar::{self, HELP, Place};
-use super::print;
+use super::print::{self, Log};
 use super::stop::Stop;
 use table::{COMMANDS, GLOBAL};
 use work::Session;
@@ -46,10 +46,9 @@ pub fn run(line: &[String]) -> Result<(), Stop> {
     let timeout = given.maybe_number("timeout").unwrap_or(10_000);
     let wanted = Wanted::read(&given, &["plugin"], timeout, devices::SDPHOST)?;
     let json = given.has("json");
-    let quiet = ["verbose", "debug", "trace", "json"]
-        .iter()
-        .any(|key| given.has(key));
-    let door = match wanted.open(BAUD, TOOL) {
+    let mut log = Log::new();
+    log.ask(&given);
+    let door = match wanted.open(BAUD, TOOL, log) {
         Err(
             stop @ Stop::Error {
                 kind: "SpsdkNoDeviceFoundError",
@@ -66,7 +65,7 @@ pub fn run(line: &[String]) -> Result<(), Stop> {
     let mut session = Session {
         door,
         json,
-        still: quiet,
+        log,
         lenient: given.has("spsdk-exit-codes"),
     };
     if row.explains && rest.is_empty() {

@@ -15,7 +15,7 @@ use super::lines;
 use crate::dropin::blhost::{pretty, word as number};
 use crate::dropin::door::Door;
 use crate::dropin::grammar::{Given, words_of};
-use crate::dropin::print::{self, Progress};
+use crate::dropin::print::{self, Level, Log, Progress};
 use crate::dropin::python::repr;
 use crate::dropin::stop::Stop;
 
@@ -27,8 +27,8 @@ pub struct Session {
     pub door: Door,
     /// Results as JSON.
     pub json: bool,
-    /// No progress.
-    pub still: bool,
+    /// Who is told more than results.
+    pub log: Log,
     /// Exit with 0 although the device reports a failure.
     pub lenient: bool,
 }
@@ -51,8 +51,13 @@ impl Session {
             },
             patience: self.door.patience,
         };
-        let mut progress = Progress::new("Writing file", self.still);
+        let still = self.json || self.log.tells(Level::Info);
+        let mut progress = Progress::new("Writing file", still);
         let writes = matches!(request, Request::WriteFile { .. });
+        let asked = request.command();
+        let (kind, address, count) = (asked.kind, asked.address, asked.count);
+        let text = format!("command {kind:04x} at {address:#x}, {count} bytes");
+        self.log.more(Level::Info, &text);
         let mut exchange = Exchange::new(setup, request);
         let outcome = self.door.drive(&mut exchange, &mut |exchange| {
             let (done, total) = exchange.progress();
@@ -61,6 +66,11 @@ impl Session {
             }
         });
         progress.end(matches!(&outcome, Ok(Ok(answer)) if answer.done));
+        if let Ok(Ok(answer)) = &outcome {
+            let (hab, status) = (answer.hab, answer.status.unwrap_or_default());
+            let text = format!("HAB {hab:#x}, status {status:#x}");
+            self.log.more(Level::Info, &text);
+        }
         match outcome {
             Ok(Ok(Answer {
                 hab,

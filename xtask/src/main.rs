@@ -8,6 +8,7 @@
 //!
 //! A tool or a file that a stage needs and does not find is red, with the command that helps.
 
+mod bench;
 mod conformance;
 mod fuzz;
 mod judges;
@@ -38,7 +39,8 @@ cargo xtask NAME
   rig -- COMMAND   run a command there, with one camera plugged in
   mutants [WORD]...  break the device side in many ways, and see the judges notice each
   bench            run the benchmarks of the workspace
-  bench spsdk      the stand-ins against NXP's own tools, in one table
+  bench spsdk [--usb]
+                   the stand-ins against NXP's own tools, in one table; over USB in the rig
   docs             build the documentation of the workspace, warnings denied";
 
 fn main() -> ExitCode {
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
 
 fn perform(words: &[&str]) -> Result<ExitCode> {
     match words {
+        ["bench", "spsdk", "--usb"] => bench::spsdk_usb(&Shop::new()?),
         ["rig", rest @ ..] => rig::rig(&Shop::new()?, rest),
         // Only in the guest, where there is no repository.
         ["vhci-attach", port, address] => rig::attach::attach(port, address),
@@ -76,8 +79,8 @@ fn work_through(words: &[&str]) -> Result<()> {
         ["matrix"] => work::matrix(&shop, Matrix::Short),
         ["matrix", "--long"] => work::matrix(&shop, Matrix::Long),
         ["mutants", words @ ..] => mutants::run(&shop, words),
-        ["bench"] => work::bench(&shop),
-        ["bench", "spsdk"] => work::bench_spsdk(&shop),
+        ["bench"] => bench::all(&shop),
+        ["bench", "spsdk"] => bench::spsdk(&shop),
         ["docs"] => work::docs(&shop),
         _ => bail!("unknown: {}\n\n{HELP}", words.join(" ")),
     }

@@ -1,8 +1,6 @@
 //! What the stages do that is no more than a few calls of cargo.
 
-use std::path::PathBuf;
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::run::Shop;
 use crate::{judges, mutants, tidy};
@@ -64,37 +62,6 @@ pub fn unit(shop: &Shop) -> Result<()> {
     let judges = judges::ready(shop)?;
     let job = shop.cargo(["test", "--workspace", "--no-fail-fast"]);
     job.env("OMV_JUDGES", judges).stream()
-}
-
-/// Every benchmark, on the program as it is released.
-///
-/// # Errors
-/// When the program does not build, or a benchmark fails to run.
-pub fn bench(shop: &Shop) -> Result<()> {
-    let program = release(shop)?;
-    let job = shop.cargo(["bench", "--workspace"]);
-    job.env("OMV_PROGRAM", program).stream()
-}
-
-/// The stand-ins against NXP's own tools, on one virtual device in turns.
-///
-/// # Errors
-/// When the program does not build, a run fails, or the real tools are missing.
-pub fn bench_spsdk(shop: &Shop) -> Result<()> {
-    judges::spsdk_ready(shop)
-        .context("the real tools are not ready: `cargo xtask test judges` installs them")?;
-    let judges = judges::ready(shop)?;
-    let program = release(shop)?;
-    let job = shop.cargo(["bench", "-p", "omv", "--bench", "spsdk"]);
-    job.env("OMV_PROGRAM", program)
-        .env("OMV_JUDGES", judges)
-        .stream()
-}
-
-/// Builds the program as it is released, and says where it is.
-fn release(shop: &Shop) -> Result<PathBuf> {
-    shop.cargo(["release"]).stream()?;
-    Ok(shop.target.join("x86_64-unknown-linux-gnu/release/omv"))
 }
 
 /// Power cuts. The profile of the other tests is fast enough for thousands of flashes, and a

@@ -140,7 +140,7 @@ impl<'a> Trial<'a> {
             return Ok(None);
         }
         let messages = String::from_utf8_lossy(&done.stdout);
-        let built = messages.lines().filter_map(|line| {
+        let mut built = messages.lines().filter_map(|line| {
             let message: Value = serde_json::from_str(line).ok()?;
             let test = message["profile"]["test"].as_bool()?;
             let program = message["executable"].as_str().filter(|_| test)?;
@@ -150,7 +150,7 @@ impl<'a> Trial<'a> {
                 folder: manifest.parent()?.to_owned(),
             })
         });
-        built.last().context("cargo built no test").map(Some)
+        built.next_back().context("cargo built no test").map(Some)
     }
 
     fn run(&self, built: &Built, test: &str, scene: &str) -> Result<End> {

@@ -8,9 +8,11 @@
 //!
 //! A tool or a file that a stage needs and does not find is red, with the command that helps.
 
+mod bench;
 mod conformance;
 mod fuzz;
 mod judges;
+mod mutants;
 mod rig;
 mod run;
 mod stage;
@@ -36,7 +38,10 @@ cargo xtask NAME
   rig [TEST]...    Linux in QEMU drives virtual cameras through its own USB drivers
   rig --record     make the vector files of NXP's tools from what passes there
   rig -- COMMAND   run a command there, with one camera plugged in
+  mutants [WORD]...  break the device side in many ways, and see the judges notice each
   bench            run the benchmarks of the workspace
+  bench spsdk [--usb]
+                   the stand-ins against NXP's own tools, in one table; over USB in the rig
   docs             build the documentation of the workspace, warnings denied";
 
 fn main() -> ExitCode {
@@ -53,6 +58,7 @@ fn main() -> ExitCode {
 
 fn perform(words: &[&str]) -> Result<ExitCode> {
     match words {
+        ["bench", "spsdk", "--usb"] => bench::spsdk_usb(&Shop::new()?),
         ["rig", rest @ ..] => rig::rig(&Shop::new()?, rest),
         // Only in the guest, where there is no repository.
         ["vhci-attach", port, address] => rig::attach::attach(port, address),
@@ -73,7 +79,9 @@ fn work_through(words: &[&str]) -> Result<()> {
         ["fuzz"] => fuzz::fuzz(&shop),
         ["matrix"] => work::matrix(&shop, Matrix::Short),
         ["matrix", "--long"] => work::matrix(&shop, Matrix::Long),
-        ["bench"] => work::bench(&shop),
+        ["mutants", words @ ..] => mutants::run(&shop, words),
+        ["bench"] => bench::all(&shop),
+        ["bench", "spsdk"] => bench::spsdk(&shop),
         ["docs"] => work::docs(&shop),
         _ => bail!("unknown: {}\n\n{HELP}", words.join(" ")),
     }

@@ -13,6 +13,7 @@
 //! nothing else. Help is in words of our own.
 
 mod blhost;
+mod devices;
 mod door;
 mod files;
 mod grammar;
@@ -22,6 +23,7 @@ mod python;
 mod recorded;
 mod sdphost;
 mod stop;
+mod usb;
 
 use std::ffi::OsString;
 use std::path::Path;

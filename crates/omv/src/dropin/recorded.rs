@@ -169,11 +169,11 @@ fn replay(session: &Session, folder: &Path) {
     let done: Result<(), Stop> = match tool.as_str() {
         "blhost" => {
             words.insert(0, "--silent".to_owned());
-            blhost::run_through(&words, |_| Ok(door()))
+            blhost::run_through(&words, |_, _| Ok(door()))
         }
         _ => {
             words.insert(0, "--verbose".to_owned());
-            sdphost::run_through(&words, |_| Ok(door()))
+            sdphost::run_through(&words, |_, _| Ok(door()))
         }
     };
     assert_eq!(done, Ok(()), "{line}");

@@ -102,6 +102,11 @@ pub fn all(which: State) -> Vec<Case> {
     fuses(&mut list);
     malformed(&mut list);
     refused_jumps(&mut list);
+    security(&mut list);
+    if which == State::Flashloader {
+        whole_chip(&mut list);
+    }
+    nothing(&mut list);
     list.0
 }
 
@@ -508,4 +513,34 @@ fn refused_jumps(list: &mut List) {
     for stack in [0x2100_0000, 0x6004_2000, 0x7000_0000, u32::MAX, 0x2002_0004] {
         list.say("execute", tag::EXECUTE, &[0x6004_3001, 0, stack]);
     }
+}
+
+/// Files for secure boot, of which none is one. `generate-key-blob` is not here: what it answers
+/// with is made by an engine of the chip's that the emulator has not.
+fn security(list: &mut List) {
+    let property = || command(tag::GET_PROPERTY, 0, &[1, 0]);
+    for size in [0, 16, 17, 31, 33, 2000] {
+        let packets = counting(size);
+        let mut out = vec![command(tag::RECEIVE_SB_FILE, 1, &[size as u32])];
+        out.extend(packets.chunks(1012).map(data));
+        out.push(property());
+        list.add(format!("receive-sb-file {size}"), out);
+    }
+    let zeros = vec![command(tag::RECEIVE_SB_FILE, 1, &[512]), data(&[0; 512]), property()];
+    list.add("receive-sb-file of zeros", zeros);
+    let given_up = vec![command(tag::RECEIVE_SB_FILE, 1, &[512]), data(&[]), property()];
+    list.add("receive-sb-file given up", given_up);
+}
+
+/// What only the flashloader may be told: with the resident one it ends no one knows where.
+fn whole_chip(list: &mut List) {
+    list.say("erase all", tag::FLASH_ERASE_ALL, &[9]);
+    list.read(0x6000_0000, 512);
+    list.read(0x6004_0000, 2000);
+}
+
+/// A transfer of nothing: the loader never asks for another one.
+fn nothing(list: &mut List) {
+    let property = || command(tag::GET_PROPERTY, 0, &[1, 0]);
+    list.add("a transfer of nothing", vec![Vec::new(), property(), property()]);
 }

@@ -158,7 +158,10 @@ impl<T: Target> Camera<T> {
         let (status, over) = if bytes.is_empty() {
             (status::ABORT_DATA_PHASE, true)
         } else {
-            let outcome = self.target.write(at, bytes);
+            let outcome = match tag {
+                tag::RECEIVE_SB_FILE => self.target.sb_file(bytes),
+                _ => self.target.write(at, bytes),
+            };
             let status = self.spend(now, outcome);
             (status, status != status::SUCCESS || left == 0)
         };
@@ -208,6 +211,10 @@ impl<T: Target> Camera<T> {
                 let answer = answer.as_deref().map_err(|status| *status);
                 let response = Response::flash_read_once(answer);
                 return self.port.respond(self.busy, &response);
+            }
+            tag::RECEIVE_SB_FILE if target.begin_sb_file() => {
+                self.generic(status::SUCCESS, command.tag());
+                return self.begin_data(now, command.tag(), 0, first);
             }
             tag::FLASH_ERASE_ALL => target.erase_all(first),
             tag::FLASH_ERASE_REGION => target.erase(first, second, third),
@@ -291,19 +298,19 @@ impl<T: Target> Camera<T> {
                 }
                 self.generic(status, tag);
             }
-            Ok(()) if size == 0 => {
-                let outcome = self.target.end_write();
-                let status = self.spend(now, outcome);
-                self.generic(status, tag);
-            }
-            Ok(()) => {
-                self.phase = Phase::Writing {
-                    tag,
-                    at: start,
-                    left: size,
-                };
-            }
+            Ok(()) => self.begin_data(now, tag, start, size),
         }
+    }
+
+    /// Takes data from here on, if there are any.
+    fn begin_data(&mut self, now: Duration, tag: u8, at: u32, left: u32) {
+        if left > 0 {
+            self.phase = Phase::Writing { tag, at, left };
+            return;
+        }
+        let outcome = self.target.end_write();
+        let status = self.spend(now, outcome);
+        self.generic(status, tag);
     }
 
     /// Says the next packet of a read, made only now: a read may be larger than memory here.

@@ -5,10 +5,14 @@ use std::time::Duration;
 use omv_boards::State;
 use omv_link::{Device, Function, Heard, Link};
 use omv_plan::Wish;
+use omv_sim::rt1062::chip::{FLASH, FLASH_SIZE};
 use omv_sim::rt1062::{Quirks, Rt1062, sample};
+use omv_wire::mboot::tag;
 
-use crate::bench::{Bench, loaders};
+use crate::bench::{Bench, board, loaders};
 use crate::emulator::{Doing, Emulator};
+use crate::random;
+use crate::reports::{self, Case, command};
 
 /// Longer than a camera is busy with anything.
 const LONG: Duration = Duration::from_secs(3600);
@@ -74,13 +78,9 @@ pub fn greet(emulator: &mut Emulator, which: State) {
 fn in_flashloader(firmware: &[u8]) -> Bench {
     let mut bench = Bench::in_rom(firmware, Quirks::default());
     let looked = bench.look().unwrap();
-    let mut plan = omv_plan::recover(
-        crate::bench::board(),
-        State::Sdp,
-        loaders(),
-        &Wish::default(),
-    )
-    .unwrap();
+    let wish = Wish::default();
+    let mut plan = omv_plan::recover(board(), State::Sdp, loaders(), &wish).unwrap();
+    // Up to the greeting of the flashloader.
     plan.steps.truncate(3);
     bench.run(&plan, looked).unwrap();
     bench.events.clear();
@@ -120,6 +120,83 @@ impl Player for Virtual {
                 }
                 None => return said,
             }
+        }
+    }
+}
+
+/// Says every case to both and fails with all differences.
+fn compare(which: State, cases: &[Case]) -> (Real, Virtual) {
+    let (mut real, mut virtually) = pair(which);
+    let mut differences = Vec::new();
+    for case in cases {
+        for (at, out) in case.out.iter().enumerate() {
+            let (theirs, ours) = (real.say(out), virtually.say(out));
+            if theirs != ours {
+                let name = &case.name;
+                let (theirs, ours) = (show(&theirs), show(&ours));
+                let out = &out[..out.len().min(24)];
+                let line = format!("{name} [{at}] {out:02x?}\n  real {theirs}\n  ours {ours}");
+                differences.push(line);
+            }
+        }
+    }
+    let count = differences.len();
+    differences.truncate(20);
+    let shown = differences.join("\n");
+    assert!(count == 0, "{which:?}: {count} differences\n{shown}");
+    (real, virtually)
+}
+
+/// The first bytes of each report.
+fn show(said: &Said) -> String {
+    let report = |report: &Vec<u8>| format!("{:02x?}", &report[..report.len().min(24)]);
+    let reports: Vec<_> = said.reports.iter().map(report).collect();
+    let left = if said.left { " and leaves" } else { "" };
+    format!("{}{left}", reports.join(" "))
+}
+
+fn assert_equal_parts(real: &mut Real, virtually: &Virtual) {
+    let flash = virtually.bench.flash_bytes(FLASH, FLASH_SIZE as usize);
+    assert!(real.0.flash() == flash, "the flash differs at the end");
+    let fuses = virtually.bench.camera(|camera| camera.chip().lock().fuses);
+    assert_eq!(real.0.fuses(), fuses);
+}
+
+#[test]
+fn both_answer_the_whole_list_report_for_report() {
+    for which in [State::Sbl, State::Flashloader] {
+        let cases = reports::all(which);
+        assert!(cases.len() > 600, "{} cases", cases.len());
+        let (mut real, virtually) = compare(which, &cases);
+        assert_equal_parts(&mut real, &virtually);
+    }
+}
+
+#[test]
+fn both_answer_random_conversations_report_for_report() {
+    for which in [State::Sbl, State::Flashloader] {
+        for seed in 0..4 {
+            let (mut real, virtually) = compare(which, &random::cases(which, seed, 250));
+            assert_equal_parts(&mut real, &virtually);
+        }
+    }
+}
+
+#[test]
+fn both_leave_when_they_are_told_to() {
+    let execute = |address, stack| command(tag::EXECUTE, 0, &[address, 0, stack]);
+    for which in [State::Sbl, State::Flashloader] {
+        for goodbye in [
+            command(tag::RESET, 0, &[]),
+            command(tag::RESET, 0, &[0xEB10_0000]),
+            execute(0x3001, 0),
+            execute(0x3000, 0x2002_0000),
+            execute(0x2022_0001, 0x202C_0000),
+        ] {
+            let (mut real, mut virtually) = pair(which);
+            let (theirs, ours) = (real.say(&goodbye), virtually.say(&goodbye));
+            assert!(theirs.left);
+            assert_eq!(theirs, ours, "{which:?} {goodbye:x?}");
         }
     }
 }

@@ -173,7 +173,10 @@ impl Emulator {
     /// All fuse words.
     pub fn fuses(&mut self) -> [u32; 64] {
         let answer = self.question("fuses");
-        let words: Vec<u32> = answer.split(' ').map(|word| word.parse().unwrap()).collect();
+        let words: Vec<u32> = answer
+            .split(' ')
+            .map(|word| word.parse().unwrap())
+            .collect();
         words.try_into().expect("64 words")
     }
 

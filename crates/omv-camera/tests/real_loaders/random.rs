@@ -55,7 +55,9 @@ impl Dice {
     }
 
     fn memory(&mut self) -> u32 {
-        self.one_of(&[0, 0, 0, 0, 9, 9, 1, 8, 0x100, 0x101, 0x109, 0x110, 0x120, 0x200])
+        self.one_of(&[
+            0, 0, 0, 0, 9, 9, 1, 8, 0x100, 0x101, 0x109, 0x110, 0x120, 0x200,
+        ])
     }
 
     fn bytes(&mut self, size: u32) -> Vec<u8> {
@@ -80,13 +82,21 @@ fn conversation(dice: &mut Dice, which: State) -> Vec<Vec<u8>> {
     let (address, size, memory) = (dice.address(), dice.size(), dice.memory());
     let mut out = match dice.below(12) {
         0 => vec![command(tag::GET_PROPERTY, 0, &[dice.below(30), memory])],
-        1 => vec![command(tag::FLASH_READ_ONCE, 0, &[dice.below(72), dice.one_of(&[0, 4, 4, 8])])],
+        1 => vec![command(
+            tag::FLASH_READ_ONCE,
+            0,
+            &[dice.below(72), dice.one_of(&[0, 4, 4, 8])],
+        )],
         2 => vec![command(tag::SET_PROPERTY, 0, &[dice.below(30), 1])],
         // What the loader keeps in its own memory is its own.
         3 if is_private(address, size) => Vec::new(),
         3 => vec![command(tag::READ_MEMORY, 0, &[address, size, memory])],
         4 => vec![command(tag::FILL_MEMORY, 0, &[address, size, dice.roll()])],
-        5 => vec![command(tag::FLASH_ERASE_REGION, 0, &[address, size, memory])],
+        5 => vec![command(
+            tag::FLASH_ERASE_REGION,
+            0,
+            &[address, size, memory],
+        )],
         6 => {
             // Not the tag of a whole configuration block: what follows it would be taken for the
             // flash's size, and nothing would be left to try.
@@ -96,7 +106,9 @@ fn conversation(dice: &mut Dice, which: State) -> Vec<Vec<u8>> {
                 command(tag::CONFIGURE_MEMORY, 0, &[9, 0x2000]),
             ]
         }
-        7 if which == State::Flashloader => vec![command(tag::FLASH_ERASE_ALL, 0, &[dice.one_of(&[0, 9])])],
+        7 if which == State::Flashloader => {
+            vec![command(tag::FLASH_ERASE_ALL, 0, &[dice.one_of(&[0, 9])])]
+        }
         7 | 8 => {
             let size = dice.below(12);
             vec![report(dice.below(6) as u8, &dice.bytes(size))]
@@ -123,7 +135,9 @@ fn is_private(address: u32, size: u32) -> bool {
 /// Whether the loader goes on after a report of random bytes: no goodbye, no key, no other loader.
 fn harmless(report: &[u8]) -> bool {
     let safe = [tag::GET_PROPERTY, tag::SET_PROPERTY, tag::FLASH_READ_ONCE];
-    report.get(4).is_some_and(|tag| safe.contains(tag) || *tag > 0x18)
+    report
+        .get(4)
+        .is_some_and(|tag| safe.contains(tag) || *tag > 0x18)
 }
 
 fn write(dice: &mut Dice, address: u32, size: u32, memory: u32) -> Vec<Vec<u8>> {

@@ -72,7 +72,10 @@ impl List {
         let bytes = counting(size);
         let mut out = vec![command(tag::WRITE_MEMORY, 1, &[start, size as u32, 0])];
         out.extend(bytes.chunks(packet).map(data));
-        self.add(format!("write {start:x} {size} in packets of {packet}"), out);
+        self.add(
+            format!("write {start:x} {size} in packets of {packet}"),
+            out,
+        );
     }
 
     /// A write of `size` bytes, and then these reports.
@@ -119,7 +122,24 @@ fn properties(list: &mut List) {
             list.say("get-property", tag::GET_PROPERTY, &[property, index]);
         }
     }
-    for memory in [1, 4, 8, 9, 0xA, 0xFF, 0x100, 0x101, 0x108, 0x109, 0x110, 0x111, 0x120, 0x121, 0x200, u32::MAX] {
+    for memory in [
+        1,
+        4,
+        8,
+        9,
+        0xA,
+        0xFF,
+        0x100,
+        0x101,
+        0x108,
+        0x109,
+        0x110,
+        0x111,
+        0x120,
+        0x121,
+        0x200,
+        u32::MAX,
+    ] {
         list.say("get-property", tag::GET_PROPERTY, &[25, memory]);
     }
     list.say("get-property", tag::GET_PROPERTY, &[]);
@@ -177,7 +197,10 @@ fn unknown(list: &mut List) {
             list.say(&format!("command {tag:x}"), tag, &[1, 2, 3]);
         }
     }
-    list.add("command 6 that announces data", vec![command(6, 1, &[1, 2]), data(&[1; 8])]);
+    list.add(
+        "command 6 that announces data",
+        vec![command(6, 1, &[1, 2]), data(&[1; 8])],
+    );
 }
 
 fn ram(list: &mut List) {
@@ -262,7 +285,14 @@ fn options(list: &mut List) {
     list.say("configure", tag::CONFIGURE_MEMORY, &[9, 0x202C_0000]);
     list.say("configure", tag::CONFIGURE_MEMORY, &[9, 0x7000_0000]);
     list.say("configure", tag::CONFIGURE_MEMORY, &[9, 0x6040_0000]);
-    for word in [0, 0x1234_5678, 0xA000_0000, 0xD000_0000, 0xF000_0001, u32::MAX] {
+    for word in [
+        0,
+        0x1234_5678,
+        0xA000_0000,
+        0xD000_0000,
+        0xF000_0001,
+        u32::MAX,
+    ] {
         list.fill(0x2000, 4, word);
         list.say("configure", tag::CONFIGURE_MEMORY, &[9, 0x2000]);
     }
@@ -383,51 +413,104 @@ fn data_phases(list: &mut List) {
     let property = || command(tag::GET_PROPERTY, 0, &[1, 0]);
     for start in [0x4000, 0x6050_0000] {
         list.broken_write("given up at once", start, 100, vec![data(&[])]);
-        list.broken_write("given up after 50", start, 100, vec![data(&[7; 50]), data(&[])]);
+        list.broken_write(
+            "given up after 50",
+            start,
+            100,
+            vec![data(&[7; 50]), data(&[])],
+        );
         let far = start + 0x1000;
-        list.broken_write("a command instead", far, 100, vec![data(&[7; 50]), property()]);
+        list.broken_write(
+            "a command instead",
+            far,
+            100,
+            vec![data(&[7; 50]), property()],
+        );
         list.broken_write("a command at once", far, 100, vec![property(), property()]);
         let far = start + 0x1400;
-        list.broken_write("a report 5 instead", far, 600, vec![data(&[7; 300]), report(5, &[1])]);
+        list.broken_write(
+            "a report 5 instead",
+            far,
+            600,
+            vec![data(&[7; 300]), report(5, &[1])],
+        );
         let mut claims = data(&[7; 300]);
         claims[2] += 1;
         let far = start + 0x1800;
-        list.broken_write("a report that claims too much", far, 600, vec![claims, data(&[7])]);
+        list.broken_write(
+            "a report that claims too much",
+            far,
+            600,
+            vec![claims, data(&[7])],
+        );
         let far = start + 0x2000;
-        list.broken_write("more than that", far, 100, vec![data(&[9; 300]), data(&[9; 20])]);
+        list.broken_write(
+            "more than that",
+            far,
+            100,
+            vec![data(&[9; 300]), data(&[9; 20])],
+        );
         let far = start + 0x3000;
         list.broken_write("without the flag", far, 8, vec![data(&[5; 8])]);
         list.read(start, 128);
         list.read(start + 0x1000, 0xA00);
         list.read(start + 0x2000, 400);
     }
-    list.add("a write without the flag", vec![
-        command(tag::WRITE_MEMORY, 0, &[0x4000, 8, 0]),
-        data(&[3; 8]),
-    ]);
-    list.add("a read with the flag", vec![command(tag::READ_MEMORY, 1, &[0x4000, 8, 0])]);
-    list.add("a write with its data twice", vec![
-        command(tag::WRITE_MEMORY, 1, &[0x4000, 8, 0]),
-        data(&[1; 8]),
-        data(&[2; 8]),
-    ]);
-    list.add("a refused write with all its data", vec![
-        command(tag::WRITE_MEMORY, 1, &[0x7000_0000, 3000, 0]),
-        data(&[0; 1012]),
-        data(&[0; 1012]),
-        data(&[0; 976]),
-        property(),
-    ]);
+    list.add(
+        "a write without the flag",
+        vec![
+            command(tag::WRITE_MEMORY, 0, &[0x4000, 8, 0]),
+            data(&[3; 8]),
+        ],
+    );
+    list.add(
+        "a read with the flag",
+        vec![command(tag::READ_MEMORY, 1, &[0x4000, 8, 0])],
+    );
+    list.add(
+        "a write with its data twice",
+        vec![
+            command(tag::WRITE_MEMORY, 1, &[0x4000, 8, 0]),
+            data(&[1; 8]),
+            data(&[2; 8]),
+        ],
+    );
+    list.add(
+        "a refused write with all its data",
+        vec![
+            command(tag::WRITE_MEMORY, 1, &[0x7000_0000, 3000, 0]),
+            data(&[0; 1012]),
+            data(&[0; 1012]),
+            data(&[0; 976]),
+            property(),
+        ],
+    );
     for memory in [
-        1, 8, 9, 0xFF, 0x100, 0x101, 0x110, 0x111, 0x120, 0x121, 0x200, 0x1000, 0x1100, u32::MAX,
+        1,
+        8,
+        9,
+        0xFF,
+        0x100,
+        0x101,
+        0x110,
+        0x111,
+        0x120,
+        0x121,
+        0x200,
+        0x1000,
+        0x1100,
+        u32::MAX,
     ] {
         list.erase(0x4000, 8, memory);
         list.say("read", tag::READ_MEMORY, &[0x4000, 8, memory]);
         list.say("read", tag::READ_MEMORY, &[0x6000_0000, 8, memory]);
-        list.add(format!("write 4000 8 {memory:x}"), vec![
-            command(tag::WRITE_MEMORY, 1, &[0x4000, 8, memory]),
-            data(&[6; 8]),
-        ]);
+        list.add(
+            format!("write 4000 8 {memory:x}"),
+            vec![
+                command(tag::WRITE_MEMORY, 1, &[0x4000, 8, memory]),
+                data(&[6; 8]),
+            ],
+        );
     }
     list.say("read", tag::READ_MEMORY, &[0x4000]);
     list.add("data while idle", vec![data(&[0; 8])]);
@@ -462,7 +545,10 @@ fn fuses(list: &mut List) {
 fn malformed(list: &mut List) {
     let known = packet(tag::GET_PROPERTY, 0, 2, &[1, 0]);
     for id in [0, 2, 3, 4, 5, 0x80, 0xFF] {
-        list.add(format!("the command in report {id}"), vec![report(id, &known)]);
+        list.add(
+            format!("the command in report {id}"),
+            vec![report(id, &known)],
+        );
     }
     for size in 1..4 {
         let name = format!("the first {size} bytes of a report");
@@ -488,13 +574,25 @@ fn malformed(list: &mut List) {
     list.add("a short report that claims one byte more", vec![claims]);
     for count in [0, 1, 3, 7, 8, 255] {
         let name = format!("the command with a count of {count}");
-        list.add(name, vec![report(1, &packet(tag::GET_PROPERTY, 0, count, &[1, 0]))]);
+        list.add(
+            name,
+            vec![report(1, &packet(tag::GET_PROPERTY, 0, count, &[1, 0]))],
+        );
     }
-    list.add("the command with all flags", vec![command(tag::GET_PROPERTY, 0xFF, &[1, 0])]);
+    list.add(
+        "the command with all flags",
+        vec![command(tag::GET_PROPERTY, 0xFF, &[1, 0])],
+    );
     let mut reserved = known.clone();
     reserved[2] = 0xFF;
-    list.add("the command with its reserved byte set", vec![report(1, &reserved)]);
-    list.add("a long command", vec![report(1, &[&known[..], &[0xAA; 500]].concat())]);
+    list.add(
+        "the command with its reserved byte set",
+        vec![report(1, &reserved)],
+    );
+    list.add(
+        "a long command",
+        vec![report(1, &[&known[..], &[0xAA; 500]].concat())],
+    );
     list.add("an empty command", vec![report(1, &[])]);
     list.add("an empty answer", vec![report(3, &[])]);
 }
@@ -530,9 +628,17 @@ fn security(list: &mut List) {
         out.push(property());
         list.add(format!("receive-sb-file {size}"), out);
     }
-    let zeros = vec![command(tag::RECEIVE_SB_FILE, 1, &[512]), data(&[0; 512]), property()];
+    let zeros = vec![
+        command(tag::RECEIVE_SB_FILE, 1, &[512]),
+        data(&[0; 512]),
+        property(),
+    ];
     list.add("receive-sb-file of zeros", zeros);
-    let given_up = vec![command(tag::RECEIVE_SB_FILE, 1, &[512]), data(&[]), property()];
+    let given_up = vec![
+        command(tag::RECEIVE_SB_FILE, 1, &[512]),
+        data(&[]),
+        property(),
+    ];
     list.add("receive-sb-file given up", given_up);
 }
 
@@ -546,5 +652,8 @@ fn whole_chip(list: &mut List) {
 /// A transfer of nothing: the loader never asks for another one.
 fn nothing(list: &mut List) {
     let property = || command(tag::GET_PROPERTY, 0, &[1, 0]);
-    list.add("a transfer of nothing", vec![Vec::new(), property(), property()]);
+    list.add(
+        "a transfer of nothing",
+        vec![Vec::new(), property(), property()],
+    );
 }

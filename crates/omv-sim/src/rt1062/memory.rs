@@ -232,8 +232,7 @@ impl Memory {
 
     /// Whether the loader goes there when it is told to.
     fn is_code(&self, address: u32) -> bool {
-        let place = self.ram(address, 2).is_some()
-            || self.configured && self.in_flash(address, 2);
+        let place = self.ram(address, 2).is_some() || self.configured && self.in_flash(address, 2);
         !matches!(address, 0 | u32::MAX | OWN_ENTRY) && place
     }
 

@@ -252,7 +252,9 @@ impl Port {
         let [low, high] = u16::try_from(payload.len())
             .unwrap_or(u16::MAX)
             .to_le_bytes();
-        let report = [id, 0, low, high].into_iter().chain(payload.iter().copied());
+        let report = [id, 0, low, high]
+            .into_iter()
+            .chain(payload.iter().copied());
         for (to, from) in self.buffer.iter_mut().zip(report) {
             *to = from;
         }

@@ -10,6 +10,7 @@ mod bus;
 mod emulator;
 mod hosts;
 mod random;
+mod ranges;
 mod reports;
 mod side_by_side;
 mod startup;

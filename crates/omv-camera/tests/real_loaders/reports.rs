@@ -3,6 +3,8 @@
 use omv_boards::State;
 use omv_wire::mboot::tag;
 
+use crate::ranges;
+
 /// One conversation, usually a command and its data.
 #[derive(Clone, Debug)]
 pub struct Case {
@@ -38,8 +40,9 @@ fn counting(size: usize) -> Vec<u8> {
     (0..size).map(|at| (at % 251) as u8).collect()
 }
 
+/// A list in the making.
 #[derive(Default)]
-struct List(Vec<Case>);
+pub struct List(Vec<Case>);
 
 impl List {
     fn add(&mut self, name: impl Into<String>, out: Vec<Vec<u8>>) {
@@ -48,27 +51,27 @@ impl List {
     }
 
     /// A command without data.
-    fn say(&mut self, name: &str, tag: u8, words: &[u32]) {
+    pub fn say(&mut self, name: &str, tag: u8, words: &[u32]) {
         let shown: Vec<_> = words.iter().map(|word| format!("{word:x}")).collect();
         let name = format!("{name} {}", shown.join(" "));
         self.add(name.trim_end(), vec![command(tag, 0, words)]);
     }
 
-    fn read(&mut self, start: u32, size: u32) {
+    pub fn read(&mut self, start: u32, size: u32) {
         self.say("read", tag::READ_MEMORY, &[start, size, 0]);
     }
 
-    fn erase(&mut self, start: u32, size: u32, memory: u32) {
+    pub fn erase(&mut self, start: u32, size: u32, memory: u32) {
         let words = [start, size, memory];
         self.say("erase", tag::FLASH_ERASE_REGION, &words);
     }
 
-    fn fill(&mut self, start: u32, size: u32, pattern: u32) {
+    pub fn fill(&mut self, start: u32, size: u32, pattern: u32) {
         self.say("fill", tag::FILL_MEMORY, &[start, size, pattern]);
     }
 
     /// A write of counting bytes, in packets of this size.
-    fn write(&mut self, start: u32, size: usize, packet: usize) {
+    pub fn write(&mut self, start: u32, size: usize, packet: usize) {
         let bytes = counting(size);
         let mut out = vec![command(tag::WRITE_MEMORY, 1, &[start, size as u32, 0])];
         out.extend(bytes.chunks(packet).map(data));
@@ -96,10 +99,10 @@ pub fn all(which: State) -> Vec<Case> {
         list.say("execute", tag::EXECUTE, &[0x6004_3001, 0, 0x2002_0000]);
     }
     unknown(&mut list);
-    ram(&mut list);
+    ranges::ram(&mut list);
     options(&mut list);
-    flash(&mut list);
-    erase(&mut list);
+    ranges::flash(&mut list);
+    ranges::erase(&mut list);
     boot_block(&mut list);
     data_phases(&mut list);
     fuses(&mut list);
@@ -203,82 +206,6 @@ fn unknown(list: &mut List) {
     );
 }
 
-fn ram(list: &mut List) {
-    for (start, size) in [
-        (0x2000, 1),
-        (0x2000, 3),
-        (0x2001, 4),
-        (0x2002, 7),
-        (0x2000, 0),
-        (0x1_FFF0, 16),
-        (0x1_FFF0, 17),
-        (0x2_0000, 4),
-        (0, 4),
-        (0x2001_F001, 33),
-        (0x2001_FFFF, 1),
-        (0x2001_FFFF, 2),
-        (0x2020_7FFE, 2),
-        (0x2020_7FFE, 3),
-        (0x2020_8000, 4),
-        (0x2022_0000, 300),
-        (0x202B_FFFC, 4),
-        (0x202B_FFFC, 5),
-        (0x202C_0000, 1),
-        (0x4000_0000, 4),
-        (0xFFFF_FFF0, 32),
-    ] {
-        list.fill(start, size, 0x1234_5678);
-    }
-    for (start, size) in [
-        (0x2000, 1),
-        (0x2003, 5),
-        (0x2000, 16),
-        (0x1FFF, 12),
-        (0x1_FFF0, 16),
-        (0x1_FFF0, 17),
-        (0x2_0000, 1),
-        (0x2001_F000, 40),
-        (0x2001_FFFF, 1),
-        (0x2001_FFFF, 2),
-        (0x2020_7FFE, 2),
-        (0x2022_0000, 300),
-        (0x202B_FFFF, 1),
-        (0x202B_FFFF, 2),
-        (0x202C_0000, 1),
-        (0x3000_0000, 0),
-        (0x5FFF_FFFF, 1),
-        (0x5FFF_FFFF, 2),
-        (0xFFFF_FFFF, 1),
-        (0xFFFF_FFFF, 2),
-        (0x1_FC00, 2000),
-        (0x202B_FC00, 2000),
-    ] {
-        list.read(start, size);
-    }
-    for (start, size, packet) in [
-        (0x3000, 1, 1012),
-        (0x3001, 1011, 1012),
-        (0x3000, 1012, 1012),
-        (0x3000, 1013, 1012),
-        (0x3000, 2500, 1012),
-        (0x3000, 100, 7),
-        (0x1_FFFF, 1, 1012),
-        (0x1_FFFF, 2, 1012),
-        (0x2020_7FF0, 16, 1012),
-        (0x2020_7FF0, 17, 1012),
-        (0x2020_8000, 16, 1012),
-        (0x2022_1000, 5000, 1000),
-        (0x202C_0000, 16, 1012),
-        (0x7000_0000, 2000, 1012),
-        (0x2000_0000, 0, 1012),
-        (0x7000_0000, 0, 1012),
-    ] {
-        list.write(start, size, packet);
-    }
-    list.read(0x3000, 2500);
-    list.read(0x2022_1000, 5000);
-}
-
 fn options(list: &mut List) {
     list.say("configure", tag::CONFIGURE_MEMORY, &[9, 0]);
     list.say("configure", tag::CONFIGURE_MEMORY, &[9, 0x1_FF00]);
@@ -305,95 +232,6 @@ fn options(list: &mut List) {
     list.say("configure", tag::CONFIGURE_MEMORY, &[9, 0x2000]);
     for memory in [0, 1, 4, 9, 0x77] {
         list.say("get-property", tag::GET_PROPERTY, &[25, memory]);
-    }
-}
-
-fn flash(list: &mut List) {
-    for (start, size, packet) in [
-        (0x6040_0000, 300, 1012),
-        (0x6040_0000, 300, 1012),
-        (0x6040_0100, 44, 1012),
-        (0x6040_0200, 256, 1012),
-        (0x6040_0300, 3000, 1012),
-        (0x6040_0300, 3000, 1012),
-        (0x6040_0F00, 512, 7),
-        (0x6040_2010, 16, 1012),
-        (0x6040_2080, 3000, 1012),
-        (0x60FF_FF00, 256, 1012),
-        (0x60FF_FF00, 257, 1012),
-        (0x6100_0000, 16, 1012),
-        (0x5FFF_FF00, 512, 1012),
-        (0x6040_4000, 0, 1012),
-        (0x6040_4001, 0, 1012),
-    ] {
-        list.write(start, size, packet);
-    }
-    for (start, size) in [
-        (0x6040_0000, 1),
-        (0x6040_0001, 1012),
-        (0x6040_0000, 1013),
-        (0x6040_0000, 5000),
-        (0x60FF_FFFF, 1),
-        (0x60FF_FFFF, 2),
-        (0x6100_0000, 1),
-        (0x6100_0000, 0),
-        (0x6000_0000, 512),
-        (0x60FF_FC00, 2000),
-    ] {
-        list.read(start, size);
-    }
-    for (start, size) in [
-        (0x6040_8000, 16),
-        (0x6040_8000, 16),
-        (0x6040_8100, 300),
-        (0x6040_8401, 4),
-        (0x6040_8500, 3),
-        (0x6040_8600, 0),
-        (0x6100_0000, 4),
-        (0x60FF_FFFC, 8),
-    ] {
-        list.fill(start, size, 0xA1B2_C3D4);
-    }
-    list.read(0x6040_8000, 0x700);
-}
-
-fn erase(list: &mut List) {
-    for (start, size, memory) in [
-        (0x6040_0FFF, 1, 0),
-        (0x6040_0FFF, 2, 0),
-        (0x6040_8000, 0x1001, 9),
-        (0x6040_8000, 0x1000, 1),
-        (0x6040_8000, 0x1000, 0xFF),
-        (0x6040_8000, 0x1000, 0x100),
-        (0x6040_8000, 0x1000, 0x101),
-        (0x6040_8000, 0x1000, 0x109),
-        (0x6040_8000, 0x1000, 0x200),
-        (0x6040_8000, 0x1000, u32::MAX),
-        (0x6040_8000, 0, 0),
-        (0x6040_8000, 0, 0x100),
-        (0x6040_8000, 0, 0x109),
-        (0x2000, 0, 0x110),
-        (0x6040_8000, 0, 0x200),
-        (0x6100_0000, 0, 0),
-        (0x2000, 0, 0),
-        (0x60FF_F000, 0x1000, 0),
-        (0x60FF_F000, 0x1001, 0),
-        (0x60FF_FFFF, 1, 0),
-        (0x60FF_FFFF, 2, 0),
-        (0x6100_0000, 0x1000, 0),
-        (0x5FFF_F000, 0x2000, 0),
-        (0x2000, 0x1000, 0),
-        (0x2020_8000, 0x1000, 0),
-        (0x2022_0000, 0x1000, 9),
-        (0x4000_0000, 0x1000, 0),
-        (0xFFFF_F000, 0x2000, 0),
-        (0x6000_0000, u32::MAX, 0),
-    ] {
-        list.erase(start, size, memory);
-    }
-    list.say("erase", tag::FLASH_ERASE_REGION, &[0x6040_0000, 0x1000]);
-    for (start, size) in [(0x6040_0000, 0x2000), (0x6040_8000, 0x1000)] {
-        list.read(start, size);
     }
 }
 

@@ -24,6 +24,8 @@ const INTERVAL: Duration = Duration::from_micros(500);
 pub struct LoaderFace {
     talk: Talker<mboot::Camera<Memory>>,
     configured: bool,
+    /// A transfer of nothing came: it was taken, and no other one is ever asked for.
+    deaf: bool,
     held_since: Option<Duration>,
 }
 
@@ -34,6 +36,7 @@ impl LoaderFace {
         Self {
             talk,
             configured: false,
+            deaf: false,
             held_since: None,
         }
     }
@@ -106,6 +109,7 @@ impl Face for LoaderFace {
 
     fn configured(&mut self, _now: Duration) {
         self.configured = true;
+        self.deaf = false;
     }
 
     fn control(&mut self, _now: Duration, setup: &Setup, _data: &[u8]) -> Option<Vec<u8>> {
@@ -119,11 +123,15 @@ impl Face for LoaderFace {
     }
 
     fn accepts(&self, now: Duration, _endpoint: u8) -> bool {
-        self.talk.machine().busy_until() <= now && self.talk.is_on()
+        !self.deaf && self.talk.machine().busy_until() <= now && self.talk.is_on()
     }
 
     fn out(&mut self, now: Duration, endpoint: u8, data: &[u8]) {
-        if endpoint != ENDPOINTS.1 || data.is_empty() {
+        if endpoint != ENDPOINTS.1 {
+            return;
+        }
+        if data.is_empty() {
+            self.deaf = true;
             return;
         }
         if self.configured {

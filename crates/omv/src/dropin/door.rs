@@ -23,7 +23,7 @@ pub struct Door {
     /// How long it may take to go on, at every step.
     pub patience: Duration,
     /// Who is told what is opened, and of all bytes.
-    log: Log,
+    pub log: Log,
 }
 
 /// What was asked for, in the words of the error lines.

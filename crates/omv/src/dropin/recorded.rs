@@ -161,19 +161,20 @@ fn replay(session: &Session, folder: &Path) {
     let player = Player(Arc::new(Mutex::new(
         Replay::parse(&record(&reports), 1).unwrap(),
     )));
-    let door = || Door {
+    let door = |log| Door {
         link: Box::new(player.clone()),
         serial: false,
         patience: Duration::from_secs(120),
+        log,
     };
     let done: Result<(), Stop> = match tool.as_str() {
         "blhost" => {
             words.insert(0, "--silent".to_owned());
-            blhost::run_through(&words, |_, _| Ok(door()))
+            blhost::run_through(&words, |_, log| Ok(door(log)))
         }
         _ => {
             words.insert(0, "--verbose".to_owned());
-            sdphost::run_through(&words, |_, _| Ok(door()))
+            sdphost::run_through(&words, |_, log| Ok(door(log)))
         }
     };
     assert_eq!(done, Ok(()), "{line}");

@@ -98,19 +98,19 @@ pub struct Rule {
 /// Every rule, in the order of the usual questions: is anything there, may it be opened, does it
 /// answer, is it in the right state, is it the right one.
 pub const RULES: &[Rule] = &[
-    rule(&[Code::Silent], &["6.5", "6.10"], trouble::silent),
-    rule(&[Code::Cycling], &["6.28"], trouble::cycling),
+    rule(&[Code::Silent], &["5", "10"], trouble::silent),
+    rule(&[Code::Cycling], &["28"], trouble::cycling),
     rule(&[Code::Vanished], &[], trouble::vanished),
     rule(
         &[Code::NoAccess, Code::RulesNotApplied],
-        &["6.8", "6.9"],
+        &["8", "9"],
         machine::access,
     ),
-    rule(&[Code::RulesMissing], &["6.8"], machine::rules),
-    rule(&[Code::Busy], &["6.9"], machine::busy),
+    rule(&[Code::RulesMissing], &["8"], machine::rules),
+    rule(&[Code::Busy], &["9"], machine::busy),
     rule(
         &[Code::ModemManager, Code::Brltty],
-        &["6.17"],
+        &["17"],
         machine::takers,
     ),
     rule(
@@ -120,40 +120,36 @@ pub const RULES: &[Rule] = &[
             Code::DriverForeign,
             Code::DeviceFailed,
         ],
-        &["6.4"],
+        &["4"],
         machine::drivers,
     ),
-    rule(&[Code::VirtualMachine], &["6.14"], machine::virtual_machine),
+    rule(&[Code::VirtualMachine], &["14"], machine::virtual_machine),
     rule(&[Code::NoUdevd], &[], machine::udevd),
-    rule(&[Code::NoAnswer], &["6.10"], trouble::no_answer),
-    rule(&[Code::WireInPlace], &["6.11", "6.30"], resting::wire),
-    rule(&[Code::InRecovery], &["6.11", "6.30"], resting::recovery),
-    rule(&[Code::MaybeAe3], &["6.24"], resting::bridge),
+    rule(&[Code::NoAnswer], &["10"], trouble::no_answer),
+    rule(&[Code::WireInPlace], &["11", "30"], resting::wire),
+    rule(&[Code::InRecovery], &["11", "30"], resting::recovery),
+    rule(&[Code::MaybeAe3], &["24"], resting::bridge),
     rule(&[Code::InBootloader], &[], resting::bootloader),
     rule(
         &[Code::LegacyBootloader, Code::ShortWindow],
-        &["6.18", "6.19"],
+        &["18", "19"],
         resting::legacy,
     ),
     rule(
         &[Code::OldBootloader],
-        &["6.21", "6.22"],
+        &["21", "22"],
         resting::old_bootloader,
     ),
     rule(&[Code::NoRomfs], &[], resting::no_romfs),
-    rule(
-        &[Code::OldArduinoBootloader],
-        &["6.31"],
-        resting::old_arduino,
-    ),
-    rule(&[Code::RomRevisionV], &["6.1"], resting::revision_v),
+    rule(&[Code::OldArduinoBootloader], &["31"], resting::old_arduino),
+    rule(&[Code::RomRevisionV], &["1"], resting::revision_v),
     rule(
         &[Code::BoardMismatch],
-        &["6.7", "6.26"],
+        &["7", "26"],
         trouble::board_mismatch,
     ),
-    rule(&[Code::UpdateFirst], &["6.12"], trouble::update_first),
-    rule(&[Code::RetiredBoard], &["6.15"], resting::retired),
+    rule(&[Code::UpdateFirst], &["12"], trouble::update_first),
+    rule(&[Code::RetiredBoard], &["15"], resting::retired),
     rule(&[Code::SameSerial], &[], trouble::same_serial),
 ];
 
@@ -168,40 +164,40 @@ const fn rule(
 /// The known problems that a look at a camera and a machine cannot show, and why.
 pub const UNSEEN: &[(&str, &str)] = &[
     (
-        "6.2",
+        "2",
         "It concerns the files given to a job: they are checked before anything is touched.",
     ),
     (
-        "6.3",
+        "3",
         "It happens at the end of a write: success is what reading back says.",
     ),
     (
-        "6.6",
+        "6",
         "It is no fault: the watch waits as long as the board may take to appear.",
     ),
     (
-        "6.13",
+        "13",
         "Nothing tells an erased bootloader apart from a silent camera; the erase itself is forbidden.",
     ),
     (
-        "6.16",
+        "16",
         "No helper programs are started, and a quarantined program would not run to say so.",
     ),
     (
-        "6.20",
+        "20",
         "It concerns a file: that bootloader is refused before it is written.",
     ),
     (
-        "6.23",
+        "23",
         "It happens inside the chip maker's tool while it writes.",
     ),
     (
-        "6.25",
+        "25",
         "It happens during a job: every wait there has an end.",
     ),
-    ("6.27", "It is no fault: both protocols are spoken."),
+    ("27", "It is no fault: both protocols are spoken."),
     (
-        "6.29",
+        "29",
         "It is no fault: devices are listed by the kernel's own tree, not by names.",
     ),
 ];

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use omv_boards::{Family, State, UsbId, Version};
+use omv_boards::{Board, Family, State, UsbId, Version};
 
 use super::facts::{Answer, Facts, Visit};
 use super::{Code, Finding, Remedy, Severity};
@@ -155,9 +155,10 @@ pub(super) fn board_mismatch(facts: &Facts) -> Vec<Finding> {
             let fits = |name: &str| sight.boards().iter().any(|one| one.name == name);
             let other_id = usb.filter(|usb| *usb != sight.usb);
             let (says, cause) = if fits(&board.name) {
-                // Some boards of one id may be meant; an id the firmware was not built for not.
-                let built: UsbId = other_id?;
-                (format!("built for {built}"), "id")
+                // The boards of one id may be meant; an id the firmware was not built for is not,
+                // and neither is one that belongs to another board and to no era of this one.
+                let built = other_id.or_else(|| proper_id(board, sight.usb))?;
+                (format!("built for {} ({built})", board.title), "id")
             } else {
                 let says = arch.as_deref().unwrap_or(&board.title);
                 (format!("for {} ({says})", board.title), "board")
@@ -174,6 +175,21 @@ pub(super) fn board_mismatch(facts: &Facts) -> Vec<Finding> {
             })
         })
         .collect()
+}
+
+/// The id a board should show, if `usb` is another board's that firmware of this one announced by
+/// mistake.
+fn proper_id(board: &Board, usb: UsbId) -> Option<UsbId> {
+    let own = board
+        .identities(State::Run)
+        .find(|identity| identity.usb == usb)?;
+    let proper = board.identities(State::Run).next()?.usb;
+    let owned = omv_boards::all().iter().any(|other| {
+        let first = other.identities(State::Run).next();
+        other.name != board.name && first.is_some_and(|identity| identity.usb == usb)
+    });
+    let in_no_era = own.since.is_none() && own.until.is_none();
+    (proper != usb && in_no_era && owned).then_some(proper)
 }
 
 /// Factory firmware whose disk is damaged by editing a file on it.

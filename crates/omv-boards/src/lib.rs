@@ -26,7 +26,9 @@ mod light;
 mod serial;
 mod state;
 
-pub use board::{Advice, Arch, Board, Colour, JpegQuality, Led, Life, Limits, Motion, Speed, Uid, V2};
+pub use board::{
+    Advice, Arch, Board, Colour, JpegQuality, Led, Life, Limits, Motion, Speed, Uid, V2,
+};
 pub use error::Error;
 pub use facts::{
     Bossa, Dfu, Fuse, LegacyBootloader, Loader, LoaderRole, Mboot, Park, QspiBlocks, StRom,

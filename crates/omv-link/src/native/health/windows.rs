@@ -168,26 +168,22 @@ ACPI\\PNP0C0A\\1\t0\tCmBatt\r
     #[test]
     fn recorded_lines_become_devices_with_ids_codes_and_services() {
         let devices = parse(RECORDED);
-        let short: Vec<(u16, u16, Option<&str>, u32, Option<&str>)> = devices
+        let short: Vec<String> = devices
             .iter()
             .map(|d| {
-                (
-                    d.vid,
-                    d.pid,
-                    d.serial.as_deref(),
-                    d.code,
-                    d.service.as_deref(),
-                )
+                let (serial, service) = (d.serial.as_deref(), d.service.as_deref());
+                let (serial, service) = (serial.unwrap_or("-"), service.unwrap_or("-"));
+                format!("{:04X}:{:04X} {serial} {} {service}", d.vid, d.pid, d.code)
             })
             .collect();
         assert_eq!(
             short,
             [
-                (0x37C5, 0x9203, Some("357835603033"), 28, None),
-                (0x0483, 0xDF11, Some("200364500000"), 0, Some("STTub30")),
-                (0x37C5, 0x1204, None, 0, Some("usbser")),
-                (0x15A2, 0x0073, None, 0, Some("HidUsb")),
-                (0, 2, None, 43, None),
+                "37C5:9203 357835603033 28 -",
+                "0483:DF11 200364500000 0 STTub30",
+                "37C5:1204 - 0 usbser",
+                "15A2:0073 - 0 HidUsb",
+                "0000:0002 - 43 -",
             ]
         );
         assert!(devices[1].has_foreign_driver() && !devices[3].has_foreign_driver());

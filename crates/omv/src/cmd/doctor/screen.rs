@@ -40,7 +40,10 @@ const MACHINE: &[(&str, &[Code])] = &[
     ),
     ("no virtual machine", &[Code::VirtualMachine]),
 ];
-const LINUX: &[(&str, &[Code])] = &[("udev rules", &[Code::RulesMissing, Code::NoUdevd])];
+const LINUX: &[(&str, &[Code])] = &[(
+    "udev rules",
+    &[Code::NoAccess, Code::RulesMissing, Code::NoUdevd],
+)];
 const WINDOWS: &[(&str, &[Code])] = &[(
     "drivers",
     &[

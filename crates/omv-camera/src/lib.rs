@@ -14,6 +14,7 @@
 //! Deliberately absent: the simulator (outside tests), decisions about what to do (that is
 //! `omv-plan`), and any wait without an end.
 
+pub mod doctor;
 mod error;
 mod event;
 mod find;

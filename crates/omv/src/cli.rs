@@ -14,6 +14,7 @@ const HELP: &str = "\
 Look:
   list         What is plugged in, and what state it is in
   info         Everything about one camera, or about a firmware file
+  doctor       What is wrong with a camera, its cable or this computer
 
 Bring to life:
   flash        Put firmware on a camera, from whatever state it is in
@@ -91,6 +92,14 @@ pub enum Command {
         after_help = "Examples:\n  omv info\n  omv info -c sim:rt1062\n  omv info firmware.bin\n  omv info firmware_v5.0.0.zip --board rt1062"
     )]
     Info(Info),
+    /// What is wrong with a camera, its cable or this computer
+    ///
+    /// Watches the bus, asks running cameras who they are, and looks at access rights, other
+    /// programs and drivers. Changes nothing. Exit code 11 means that there is a problem.
+    #[command(
+        after_help = "Examples:\n  omv doctor\n  omv doctor --led \"green blinking\"\n  omv doctor --watch 60\n  omv doctor --report report.zip\n  sudo omv doctor --install-rules"
+    )]
+    Doctor(Doctor),
     /// Put firmware on a camera, from whatever state it is in
     ///
     /// Detects the board and its state, enters the bootloader, erases only what it writes, reads
@@ -187,6 +196,31 @@ pub struct List {
     /// Keep looking, and print every arrival, change and departure
     #[arg(short, long)]
     pub watch: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// What a light looks like, in your words; tells what it may mean
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["report", "watch", "install_rules", "print_rules"])]
+    pub led: Option<String>,
+    /// Also write a zip for a forum post or a bug report; serial numbers are blanked
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// How long to watch the bus; without this, as long as something may still happen
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=86_400))]
+    pub watch: Option<u64>,
+    /// Install udev rules that give access to cameras in every state (Linux, needs root)
+    #[arg(long, conflicts_with_all = ["report", "watch"])]
+    pub install_rules: bool,
+    /// Print these rules
+    #[arg(long, conflicts_with_all = ["report", "watch", "install_rules"])]
+    pub print_rules: bool,
+    /// Agree to installing them
+    #[arg(short, long, requires = "install_rules")]
+    pub yes: bool,
+    /// Look at a system whose /sys, /proc, /dev, /run, /usr and /etc lie below a folder
+    #[arg(long, hide = true, value_name = "FOLDER")]
+    pub root: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

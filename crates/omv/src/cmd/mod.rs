@@ -1,5 +1,6 @@
 //! One file a command, each over one or two functions of the library.
 
+pub mod doctor;
 pub mod flash;
 pub mod info;
 pub mod list;

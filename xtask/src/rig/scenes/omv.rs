@@ -150,6 +150,12 @@ fn no_access(results: &Results) -> Result<()> {
             "{name} does not name {node}: {message}"
         );
     }
+    let seen = results.ran("doctor")?.exits(11)?.last()?;
+    let findings = seen["findings"].as_array().context("no findings")?;
+    let denied = findings
+        .iter()
+        .any(|finding| finding["code"] == "no-access" && finding["severity"] == "problem");
+    ensure!(denied, "doctor does not see the denial: {seen}");
     Ok(())
 }
 

@@ -69,7 +69,9 @@ pub fn bootloader(parts: &Parts, generation: Generation, names: Vec<String>) -> 
         release: generation.release(),
         strings: [
             "OpenMV".to_owned(),
-            identity.and_then(|identity| identity.product.clone()).unwrap_or_default(),
+            identity
+                .and_then(|identity| identity.product.clone())
+                .unwrap_or_default(),
             serial(parts, State::Dfu),
         ],
         names,

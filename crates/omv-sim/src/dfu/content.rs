@@ -196,9 +196,15 @@ pub fn firmware(parts: &Parts) -> Start {
 }
 
 /// The rule for the firmware file of a role, and the largest region it ever had.
-fn firmware_rule(board: &'static Board, role: Role) -> Option<(&'static ImageRule, &'static Region)> {
+fn firmware_rule(
+    board: &'static Board,
+    role: Role,
+) -> Option<(&'static ImageRule, &'static Region)> {
     let region = board.layout()?.role(role)?;
-    let rule = board.images.iter().find(|rule| rule.region == region.name)?;
+    let rule = board
+        .images
+        .iter()
+        .find(|rule| rule.region == region.name)?;
     let all = board.layouts.iter().filter_map(|layout| layout.role(role));
     let same = all.filter(|other| other.start == region.start && other.memory == region.memory);
     Some((rule, same.max_by_key(|region| region.size)?))

@@ -66,8 +66,15 @@ pub enum Life {
 pub enum Next {
     Reset,
     Rom,
-    Bootloader { generation: Generation, forced: bool, since: Duration },
-    Legacy { version: u8, since: Duration },
+    Bootloader {
+        generation: Generation,
+        forced: bool,
+        since: Duration,
+    },
+    Legacy {
+        version: u8,
+        since: Duration,
+    },
     Arduino,
     Firmware(Firmware),
 }

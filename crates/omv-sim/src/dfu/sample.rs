@@ -56,9 +56,8 @@ fn code(board: &Board, role: Role, version: &str, size: usize) -> Vec<u8> {
     vectors(&mut image, load, 0x1000 + (seed(version) & 0x7E0));
     let arch = board.arch.first().map_or("", |arch| &arch.text);
     let name = &board.name;
-    let strings = format!(
-        "\0{arch}\0{name}\03.4.0; OpenMV v{version}-sample; MicroPython v1.26.0-omv\0"
-    );
+    let strings =
+        format!("\0{arch}\0{name}\03.4.0; OpenMV v{version}-sample; MicroPython v1.26.0-omv\0");
     image[FIRMWARE_SEAL + seal::SIZE..][..strings.len()].copy_from_slice(strings.as_bytes());
     seal::apply(&mut image, FIRMWARE_SEAL);
     image
@@ -76,7 +75,10 @@ pub fn bootloader(board: &Board, generation: Generation) -> Vec<u8> {
         Generation::First => board.layout_named("dfu-4.6"),
         _ => None,
     };
-    let regions = layout.or(board.layout()).into_iter().flat_map(|l| &l.regions);
+    let regions = layout
+        .or(board.layout())
+        .into_iter()
+        .flat_map(|l| &l.regions);
     let mut strings = format!("\0OpenMV\0{DFU_PRODUCT}\0");
     for alternate in regions.filter_map(|region| region.alternate.as_ref()) {
         strings += &format!("{}\0", alternate.name);
@@ -110,7 +112,9 @@ pub fn legacy(board: &Board, version: u8) -> Vec<u8> {
 
 /// Arduino's bootloader, all of its size.
 pub fn mcuboot(board: &Board) -> Vec<u8> {
-    let size = bootloader_regions(board).map(|region| region.size as usize).sum();
+    let size = bootloader_regions(board)
+        .map(|region| region.size as usize)
+        .sum();
     let mut image = filler(size, "arduino");
     vectors(&mut image, 0x0800_0000, 0x2000);
     seal_bootloader(image, &format!("\0Arduino SA\0{MCUBOOT}\0"))

@@ -19,6 +19,8 @@ use crate::seal;
 pub const FIRMWARE_SEAL: usize = 0x400;
 /// Offset of the seal in a sample bootloader.
 pub const BOOTLOADER_SEAL: usize = 0x600;
+/// Bytes of a sample boot table, at whose start its seal is.
+pub const BOOT_TABLE: usize = 256;
 /// The product name that OpenMV's DFU bootloaders carry.
 pub const DFU_PRODUCT: &str = "OpenMV Camera (DFU Mode)";
 /// The product name that its serial bootloaders carry.
@@ -120,11 +122,12 @@ pub fn mcuboot(board: &Board) -> Vec<u8> {
     seal_bootloader(image, &format!("\0Arduino SA\0{MCUBOOT}\0"))
 }
 
-/// The Secure Enclave's table of what to start. The real one stands at the end of its region; a
-/// sample is all seal.
+/// The Secure Enclave's table of what to start, which stands at the end of its region.
 pub fn boot_table(size: usize) -> Vec<u8> {
-    let mut image = filler(size, "toc");
-    seal::apply(&mut image, 0);
+    let mut image = vec![0xFF; size];
+    let at = size - BOOT_TABLE;
+    image[at..].copy_from_slice(&filler(BOOT_TABLE, "toc"));
+    seal::apply(&mut image, at);
     image
 }
 

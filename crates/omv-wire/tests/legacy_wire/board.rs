@@ -126,7 +126,7 @@ impl Wire {
     fn takes(&self) -> bool {
         match self.fault {
             Fault::Late(late) if self.now < late => false,
-            Fault::Stops(after) => self.packets.len() < after,
+            Fault::Stops(after) if self.packets.len() >= after => false,
             _ => self.camera.busy_until() <= self.now,
         }
     }

@@ -65,6 +65,31 @@ fn code(board: &Board, role: Role, version: &str, size: usize) -> Vec<u8> {
     image
 }
 
+/// The files of a release for this board, by name: what a release of real firmware has, made up.
+pub fn release(board: &Board, version: &str) -> Vec<(String, Vec<u8>)> {
+    let regions = board
+        .layout()
+        .into_iter()
+        .flat_map(|layout| &layout.regions);
+    let made = |role, size: u32| match role {
+        Role::Firmware => Some(firmware(board, version, size.min(0xC_0000) as usize)),
+        Role::SecondFirmware => Some(second_firmware(board, version, size.min(0x4_0000) as usize)),
+        Role::Bootloader if board.dfu.is_some() => {
+            let release = version.parse().map(Generation::of_release);
+            Some(bootloader(board, release.unwrap_or(Generation::NEWEST)))
+        }
+        Role::Romfs | Role::SecondRomfs => {
+            Some(crate::rt1062::sample::romfs(size.min(0x1_0000) as usize))
+        }
+        Role::BootTable => Some(boot_table(size as usize)),
+        _ => None,
+    };
+    regions
+        .filter_map(|region| Some((region.files.first()?, made(region.role, region.size)?)))
+        .map(|(name, bytes)| (name.clone(), bytes))
+        .collect()
+}
+
 /// OpenMV's DFU bootloader of a generation.
 pub fn bootloader(board: &Board, generation: Generation) -> Vec<u8> {
     let mut image = filler(DFU_SIZE, &format!("{generation:?}"));

@@ -327,3 +327,47 @@ fn power_that_fails_after_so_many_bytes_leaves_whole_words() {
     assert_eq!(written, 992, "31 words of 32 bytes");
     assert!(bytes[written..].iter().all(|byte| *byte == 0xFF));
 }
+
+#[test]
+fn a_sample_release_passes_the_tests_of_its_board_file() {
+    for name in crate::bench::BOARDS {
+        let board = board(name);
+        let files = sample::release(board, "5.0.0");
+        assert!(files.len() >= 2, "{name}");
+        for (file, bytes) in files {
+            let rule = board.image(&file).unwrap();
+            let word = |at: usize| {
+                let word = bytes[at..at + 4].try_into().unwrap();
+                u32::from_le_bytes(word)
+            };
+            for magic in rule.magic.iter().filter(|magic| magic.required) {
+                let at = magic.offset as usize;
+                assert_eq!(
+                    bytes[at..at + magic.bytes.len()],
+                    magic.bytes,
+                    "{name} {file}"
+                );
+            }
+            if let (Some(at), Some(reset)) = (rule.vectors, rule.reset) {
+                let stack = word(at as usize);
+                let inside = |s: &omv_boards::Span| s.start <= stack && stack <= s.end;
+                assert!(
+                    rule.stack.is_empty() || rule.stack.iter().any(inside),
+                    "{name} {file}"
+                );
+                let vector = word(at as usize + 4);
+                assert!(reset.contains(vector) && vector & 1 == 1, "{name} {file}");
+            }
+            if let Some(at) = rule.version_header {
+                assert_eq!(word(at as usize), 0xB007_10AD, "{name} {file}");
+            }
+            assert!(
+                rule.exact_size
+                    .is_none_or(|size| bytes.len() == size as usize)
+            );
+            let arch = board.arch[0].text.as_bytes();
+            let holds = bytes.windows(arch.len()).any(|part| part == arch);
+            assert!(holds || !rule.holds_arch, "{name} {file}");
+        }
+    }
+}

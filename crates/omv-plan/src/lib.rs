@@ -34,6 +34,7 @@ pub use flash::{Order, Wish, flash, recover};
 pub use image::{Contents, Image, Part, inspect, sha256};
 pub use refusal::Refusal;
 pub use region::{erase_disk, restart, restore, save};
+pub use road::last_resort;
 pub use source::{Bytes, Source, ZipSource, choose, loader};
 pub use step::{Job, Knock, Plan, Risk, Step, StepInfo};
 pub use units::units;

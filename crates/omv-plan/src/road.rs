@@ -76,6 +76,14 @@ pub(crate) fn rom(board: &Board, way: Way) -> Option<State> {
     board.identities(rom).next().map(|_| rom)
 }
 
+/// The state in which a board that shows nothing can still be reached, and what hands must do
+/// for that: its ROM, or Arduino's bootloader. None for a board that is out of use.
+pub fn last_resort(board: &'static Board) -> Option<(State, String)> {
+    let way = way(board).ok()?;
+    let state = rom(board, way).unwrap_or(State::ArduinoDfu);
+    Some((state, asked(board, state)))
+}
+
 /// Into a bootloader that can do it, and hold it there. Tells which.
 ///
 /// `firmware` is what runs now, if that is known: old firmware means the old bootloader.

@@ -108,7 +108,14 @@ fn hint(error: &Error) -> Option<String> {
                 .map_or("", |label| label.split(' ').next().unwrap_or(label));
             format!("{} For example: -c {first}", error.help())
         }
-        Error::WhichBoard { .. } => format!("{} For example: --board rt1062", error.help()),
+        Error::WhichBoard { boards, .. } => {
+            let last = boards.last().and_then(|title| {
+                let mut all = omv_boards::all().iter();
+                all.find(|board| board.title == *title)?.aliases.first()
+            });
+            let name = last.map_or("h7", |alias| alias);
+            format!("{} For example: --board {name}", error.help())
+        }
         Error::Refused(Refusal::NoLoader { .. }) => {
             format!("{} Then name it with --loaders.", error.help())
         }

@@ -4,11 +4,11 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use omv_boards::{Board, LoaderRole, Role};
+use omv_boards::{Board, Role};
 use omv_plan::{Bytes, Image, Refusal, Source, ZipSource, choose, inspect, loader};
-use omv_sim::rt1062::sample;
 
 use crate::fail::Fail;
+use crate::samples;
 
 /// Larger files than any release are not read.
 const LARGEST: u64 = 512 * 1024 * 1024;
@@ -95,12 +95,19 @@ pub fn images(board: &Board, image: &Path, romfs: Option<&Path>) -> Result<Vec<I
 
 /// What only a recovery writes, out of what was named: a board's bootloader and boot table. A
 /// firmware file given by itself brings those that lie beside it.
-pub fn bootloader(board: &Board, image: Option<&Path>) -> Result<Vec<Image>, Fail> {
+pub fn bootloader(
+    board: &Board,
+    image: Option<&Path>,
+    simulated: bool,
+) -> Result<Vec<Image>, Fail> {
     if board.dfu.is_none() {
         return Ok(Vec::new());
     }
     let Some(image) = image else {
-        return Ok(Vec::new());
+        return Ok(match simulated {
+            true => samples::bootloader(board),
+            false => Vec::new(),
+        });
     };
     let is_single = image.is_file() && !is_archive(&image.to_string_lossy());
     let beside = match image.parent() {
@@ -162,26 +169,8 @@ fn not_inside(source: &dyn Source, board: &Board) -> Refusal {
     }
 }
 
-/// The made-up firmware for a virtual camera.
-pub fn sample_images(board: &Board) -> Vec<Image> {
-    let place = |role: Role, file: &str, bytes: Vec<u8>| {
-        let region = board.role(role)?;
-        let (region, start) = (region.name.clone(), region.start);
-        Some(Image {
-            file: file.to_owned(),
-            region,
-            start,
-            bytes: bytes.into(),
-        })
-    };
-    let firmware = sample::firmware(sample::NEWEST, 0x18_0000);
-    place(Role::Firmware, "sample-firmware.bin", firmware)
-        .into_iter()
-        .collect()
-}
-
-/// The loader programs of a board, if its recovery needs any: from the place named, from an installed OpenMV IDE, or, for
-/// a virtual camera, made up.
+/// The loader programs of a board, if its recovery needs any: from the place named, from an
+/// installed OpenMV IDE, or, for a virtual camera, made up.
 pub fn loaders(
     board: &Board,
     named: Option<&Path>,
@@ -208,36 +197,13 @@ pub fn loaders(
         return Ok(all(&mut *open(&folder)?)?);
     }
     if simulated {
-        return Ok(sample_loaders(board));
+        return Ok(samples::loaders(board));
     }
     let file = board
         .loaders
         .first()
         .map_or_else(String::new, |loader| loader.file.clone());
     Err(Refusal::NoLoader { file }.into())
-}
-
-fn sample_loaders(board: &Board) -> Vec<Image> {
-    let image = |loader: &omv_boards::Loader| {
-        let (bytes, region) = match loader.role {
-            LoaderRole::Flashloader => (sample::flashloader(), "ram".to_owned()),
-            LoaderRole::Sbl => {
-                let region = board
-                    .role(Role::Bootloader)
-                    .map(|region| region.name.clone());
-                (sample::sbl(), region.unwrap_or_default())
-            }
-            // Nothing inside a virtual camera runs them.
-            other => (vec![0x5A; loader.bytes as usize], other.name().to_owned()),
-        };
-        Image {
-            file: loader.file.clone(),
-            region,
-            start: loader.load,
-            bytes: bytes.into(),
-        }
-    };
-    board.loaders.iter().map(image).collect()
 }
 
 /// Where OpenMV IDE keeps its firmware folders, one per board, when it is installed.

@@ -21,6 +21,7 @@ mod fail;
 mod files;
 mod output;
 mod render;
+mod samples;
 mod signals;
 mod vendor;
 mod virtual_camera;

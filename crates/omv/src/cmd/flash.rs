@@ -15,6 +15,7 @@ use crate::fail::Fail;
 use crate::files;
 use crate::output::Output;
 use crate::render::Render;
+use crate::samples;
 use crate::signals::stop_on_interrupt;
 
 /// Runs the command.
@@ -33,7 +34,11 @@ pub fn run(common: &Common, args: &Flash, output: &Output) -> Result<(), Fail> {
         wanted(board, options, simulated)?
     };
     if looked.state.family() == Family::Recovery && !args.romfs_only {
-        images.extend(files::bootloader(board, options.image.as_deref())?);
+        images.extend(files::bootloader(
+            board,
+            options.image.as_deref(),
+            simulated,
+        )?);
     }
     if looked.state.family() == Family::Recovery {
         let loaders = options.loaders.as_deref();
@@ -73,7 +78,7 @@ pub fn wanted(board: &Board, options: &Images, simulated: bool) -> Result<Vec<Im
     match &options.image {
         Some(path) => files::images(board, path, romfs),
         None if simulated => {
-            let mut images = files::sample_images(board);
+            let mut images = samples::firmware(board);
             if let Some(path) = romfs {
                 images.push(files::named(board, path, files::read(path)?, "romfs")?);
             }

@@ -15,6 +15,9 @@ use crate::files;
 use crate::output::Output;
 use crate::signals::stop_on_interrupt;
 
+/// What is said when nothing is there, and nobody said what should be.
+const NAME_IT: &str = "Plug the camera in now. If nothing happens, say which board it is (--board) to be told how to reach its chip.";
+
 /// Runs the command.
 pub fn run(common: &Common, args: &Recover, output: &Output) -> Result<(), Fail> {
     let bench = Bench::new(common, "omv recover", stop_on_interrupt())?;
@@ -28,7 +31,11 @@ pub fn run(common: &Common, args: &Recover, output: &Output) -> Result<(), Fail>
     let simulated = looked.found.seen.simulated;
 
     let mut images = flash::wanted(board, options, simulated)?;
-    images.extend(files::bootloader(board, options.image.as_deref())?);
+    images.extend(files::bootloader(
+        board,
+        options.image.as_deref(),
+        simulated,
+    )?);
     images.extend(files::loaders(
         board,
         options.loaders.as_deref(),
@@ -111,13 +118,19 @@ fn whatever_is_there(bench: &Bench, args: &Recover, output: &Output) -> Result<L
         }
         Ok(_) => flash::camera(bench, &args.images, output),
         Err(Error::NoCamera | Error::NotThisOne { .. }) => {
+            // Without a board nobody knows which pin; the camera may still come by itself.
+            let resort = board.and_then(omv_plan::last_resort);
+            let (states, ask) = match resort {
+                Some((state, ask)) => (vec![state], ask),
+                None => (Vec::new(), NAME_IT.to_owned()),
+            };
             let mut render = crate::render::Render::new(output);
-            let ask = board
-                .or_else(|| omv_boards::by_name("rt1062"))
-                .and_then(|board| board.identities(State::Sdp).find_map(|i| i.hands.clone()))
-                .unwrap_or_default();
             render.event(omv_camera::Event::Waiting { ask });
+            if let Some(board) = board {
+                render.draw(&wizard::drawing(board, &states));
+            }
             render.end()?;
+            bench.hands(&states);
             let wait = Duration::from_secs(args.images.wait.max(120));
             bench.camera(board, wait, &mut |_| {})
         }

@@ -162,7 +162,7 @@ pub fn conclude(
             "not verified"
         };
         output.line(&format!(
-            "{:<9} {}  {proof}; {} written, {} were equal",
+            "{:<10} {}  {proof}; {} written, {} were equal",
             region.name,
             size(region.bytes),
             size(region.written_bytes),

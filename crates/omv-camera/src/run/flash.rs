@@ -14,8 +14,8 @@ const PROBE: u32 = 0x1000;
 /// How much may be written although stopping was asked for: what takes 50 ms.
 const BRIEF: u64 = 0x1000;
 
-/// Chunks without one equal sector after which the rest is only probed.
-const GIVE_UP: u32 = 4;
+/// Bytes without one equal unit after which the rest is only probed.
+const GIVE_UP: u32 = 4 * CHUNK;
 
 impl Runner<'_, '_> {
     pub(super) fn configure(&mut self) -> Result<(), Error> {
@@ -94,12 +94,13 @@ impl Runner<'_, '_> {
                     }
                 }
             }
+            let size = whole.end - whole.start;
             different_in_a_row = if same == before {
-                different_in_a_row + 1
+                different_in_a_row + size
             } else {
                 0
             };
-            done += u64::from(whole.end - whole.start);
+            done += u64::from(size);
             self.moved(done, total);
         }
         // The lock of such a memory opens with the first block: it is always written.

@@ -1,5 +1,6 @@
 # One scene: what its script may call, then the script. Every command leaves NAME.out, NAME.err
-# and NAME.end ("exit code, milliseconds") in the scene's folder.
+# and NAME.end ("exit code, milliseconds, microseconds since 1970 at its start") in the scene's
+# folder.
 export XDG_RUNTIME_DIR=/run/omv # not where the virtual cameras are entered: only USB leads to them
 
 fail() {
@@ -14,7 +15,13 @@ run() {
     "$@" >"$name.out" 2>"$name.err" </dev/null &
     echo $! >"$name.pid"
     wait $!
-    echo "$? $(((${EPOCHREALTIME/./} - begun) / 1000))" >"$name.end"
+    echo "$? $(((${EPOCHREALTIME/./} - begun) / 1000)) $begun" >"$name.end"
+}
+
+# typed NAME LINE: runs what somebody types, and keeps it as NAME.line.
+typed() {
+    echo "$2" >"$1.line"
+    run "$1" bash -c "$2"
 }
 
 # start NAME COMMAND...: the same in the background; finish NAME waits for it.
@@ -74,11 +81,51 @@ camera() {
     local port=$1 name=$2
     shift 2
     XDG_RUNTIME_DIR=/run/sim serve --json sim rt1062 --name "$name" "$@" >"$name.sim" 2>&1 </dev/null &
+    echo $! >"$name.server"
     soon "the address of $name" 20 says "$name.sim" '"address"'
     local line
     read -r line <"$name.sim"
     line=${line#*\"address\":\"}
     attach vhci-attach "$port" "${line%%\"*}" >"$name.attach" 2>&1 </dev/null &
+}
+
+# put_away NAME: the camera's server ends, and has saved it.
+put_away() {
+    kill -INT "$(<"$1.server")"
+    soon "the server of $1 to end" 10 test ! -e "/proc/$(<"$1.server")/exe"
+}
+
+# supplies real|ours FILE...: the tools of that kind are found first, and the files lie here.
+supplies() {
+    case $1 in
+        real) PATH=$spsdk/bin:$PATH ;;
+        ours)
+            mkdir tools
+            ln -s /tmp/bin/omv tools/blhost
+            ln -s /tmp/bin/omv tools/sdphost
+            PATH=$PWD/tools:$PATH
+            ;;
+    esac
+    # A home in memory: SPSDK keeps a cache there. Its log of every byte would go there, too.
+    [[ -d /tmp/home ]] || cp -r "$rig/home" /tmp/home
+    export HOME=/tmp/home SPSDK_DEBUG_LOGGING_DISABLED=1
+    shift
+    local file
+    for file; do
+        cp "$rig/$file" .
+    done
+}
+
+# tap: from here on to untap, all that passes over the USB goes into usb.tap, as the kernel has it.
+tap() {
+    node /dev/usbmon1
+    cat /dev/usbmon1 >/tmp/usb.tap 2>/dev/null &
+    echo $! >tap.pid
+}
+
+untap() {
+    kill "$(<tap.pid)"
+    cp /tmp/usb.tap .
 }
 
 # hand NAME unplug|plug|jumper on|...

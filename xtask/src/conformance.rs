@@ -1,4 +1,4 @@
-//! The stand-ins for tools of other makers, beside the real ones.
+//! What we stand in for, beside the real one: tools of other makers, and a camera's loaders.
 
 use anyhow::{Context, Result};
 
@@ -14,5 +14,18 @@ pub fn run(shop: &Shop) -> Result<()> {
     judges::spsdk_ready(shop)
         .context("the real tools are not ready: `cargo xtask test judges` installs them")?;
     let test = ["test", "-p", "omv", "--test", "dropin_conformance"];
+    shop.cargo(test).env("OMV_JUDGES", judges).stream()
+}
+
+/// Runs the loaders shipped on every RT1062 in an emulator: our host against them, and the virtual
+/// camera beside them.
+///
+/// # Errors
+/// When something differs, or the loaders or the emulator are missing.
+pub fn loaders(shop: &Shop) -> Result<()> {
+    let judges = judges::ready(shop)?;
+    judges::unicorn_ready(shop)
+        .context("the emulator is not ready: `cargo xtask test judges` installs it")?;
+    let test = ["test", "-p", "omv-camera", "--test", "real_loaders"];
     shop.cargo(test).env("OMV_JUDGES", judges).stream()
 }

@@ -1,6 +1,9 @@
 //! Files from outside that tests are judged by, and that are not ours to keep in the repository:
-//! the loaders of NXP's that the Python package `openmv-ota` carries, and NXP's own tools, which
-//! the package `spsdk` installs.
+//! the loaders of NXP's that the Python package `openmv-ota` carries, NXP's own tools, which the
+//! package `spsdk` installs, and the processor to run the loaders on, which `unicorn` emulates.
+//!
+//! Unicorn is under the GPL, version 2. It runs in a process of its own, which tests talk to, and
+//! nothing of ours is linked with it or shipped with it.
 //!
 //! Which package, which files and which SHA-256 of the loaders: the board's own file says it.
 
@@ -20,6 +23,8 @@ const LIMIT: u64 = 4 << 20;
 
 /// NXP's tools: the version whose command lines and results ours are those of.
 const SPSDK: &str = "spsdk==3.12.0";
+/// The emulator the loaders run in.
+const UNICORN: &str = "unicorn==2.1.4";
 
 /// One file that must be in the package.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,7 +126,8 @@ pub fn fetch(shop: &Shop) -> Result<()> {
     }
     verify(&folder, &wanted)?;
     println!("{} loader files are the known ones", wanted.len());
-    install_spsdk(shop)
+    install(shop, &unicorn(shop), UNICORN, unicorn_ready)?;
+    install(shop, &spsdk(shop), SPSDK, spsdk_ready)
 }
 
 /// Where NXP's tools are installed: a virtual environment of Python's.
@@ -129,37 +135,65 @@ fn spsdk(shop: &Shop) -> PathBuf {
     folder(shop).join("spsdk")
 }
 
+/// Where the emulator is installed: another such environment.
+fn unicorn(shop: &Shop) -> PathBuf {
+    folder(shop).join("unicorn")
+}
+
 /// Whether NXP's tools are installed in the version that is meant.
 ///
 /// # Errors
 /// When they are not.
 pub fn spsdk_ready(shop: &Shop) -> Result<()> {
-    let mut files = ["blhost", "sdphost", "python"].iter();
+    let mut files = ["blhost", "sdphost"].iter();
     if let Some(missing) = files.find(|name| !spsdk(shop).join("bin").join(name).exists()) {
         bail!("{missing} of {SPSDK} is missing");
     }
-    let version = "import importlib.metadata as m; print(m.version('spsdk'))";
-    let python = shop.program(spsdk(shop).join("bin/python"));
-    let said = python.args(["-c", version]).output()?;
-    if format!("spsdk=={}", said.trim()) != SPSDK {
-        bail!("version {} is installed, not {SPSDK}", said.trim());
+    installed(shop, &spsdk(shop), SPSDK)
+}
+
+/// Whether the emulator is installed in the version that is meant.
+///
+/// # Errors
+/// When it is not.
+pub fn unicorn_ready(shop: &Shop) -> Result<()> {
+    installed(shop, &unicorn(shop), UNICORN)
+}
+
+/// Whether an environment has a package, `name==version`.
+fn installed(shop: &Shop, environment: &Path, package: &str) -> Result<()> {
+    let python = environment.join("bin/python");
+    if !python.exists() {
+        bail!("{package} is missing");
+    }
+    let (name, wanted) = package.split_once("==").context("a version")?;
+    let version = format!("import importlib.metadata as m; print(m.version('{name}'))");
+    let said = shop.program(python).args(["-c", &version]).output()?;
+    if said.trim() != wanted {
+        bail!("version {} is installed, not {package}", said.trim());
     }
     Ok(())
 }
 
-/// Installs NXP's tools, about 240 MB, unless they are there.
-fn install_spsdk(shop: &Shop) -> Result<()> {
-    if spsdk_ready(shop).is_err() {
+/// Installs a package into an environment of its own, unless it is there. SPSDK takes about
+/// 240 MB, the emulator 80.
+fn install(
+    shop: &Shop,
+    environment: &Path,
+    package: &str,
+    ready: fn(&Shop) -> Result<()>,
+) -> Result<()> {
+    if ready(shop).is_err() {
         let venv = shop.program("python3").args(["-m", "venv", "--clear"]);
-        venv.args([spsdk(shop)]).output().context(
-            "NXP's tools come by Python: install it whole (`apt-get install python3-venv`)",
+        venv.args([environment]).output().context(
+            "the tools among the judges come by Python: install it whole (`apt-get install python3-venv`)",
         )?;
-        let pip = shop.program(spsdk(shop).join("bin/python"));
-        pip.args(["-m", "pip", "install", "--quiet", SPSDK])
+        let pip = shop.program(environment.join("bin/python"));
+        pip.args(["-m", "pip", "install", "--quiet", package])
             .stream()?;
-        spsdk_ready(shop)?;
+        ready(shop)?;
     }
-    println!("{SPSDK} is installed");
+    println!("{package} is installed");
     Ok(())
 }
 

@@ -2,15 +2,18 @@
 //! red there is red here too.
 //!
 //! ```text
-//!   test = check, judges, unit, conformance, matrix, fuzz, rig: stages with a budget each (stage)
+//!   test = check, judges, unit, conformance, loaders, matrix, fuzz, rig: stages with a budget each
+//!          (stage)
 //!   check = formatting, clippy, rustdoc, tidy (the rules of the house, one function each)
 //! ```
 //!
 //! A tool or a file that a stage needs and does not find is red, with the command that helps.
 
+mod bench;
 mod conformance;
 mod fuzz;
 mod judges;
+mod mutants;
 mod rig;
 mod run;
 mod stage;
@@ -28,14 +31,18 @@ const HELP: &str = "\
 cargo xtask NAME
 
   test [STAGE]...  everything CI runs, in stages: check judges unit conformance
-                   matrix fuzz rig
+                   loaders matrix fuzz rig
   check            formatting, clippy, rustdoc and tidy
   tidy             the rules of the house that no compiler knows
   fuzz             replay the fuzzing corpora, then fuzz every target for a short time
   matrix [--long]  cut the power at many moments of a flash, and see the camera recover
   rig [TEST]...    Linux in QEMU drives virtual cameras through its own USB drivers
+  rig --record     make the vector files of NXP's tools from what passes there
   rig -- COMMAND   run a command there, with one camera plugged in
+  mutants [WORD]...  break the device side in many ways, and see the judges notice each
   bench            run the benchmarks of the workspace
+  bench spsdk [--usb]
+                   the stand-ins against NXP's own tools, in one table; over USB in the rig
   docs             build the documentation of the workspace, warnings denied";
 
 fn main() -> ExitCode {
@@ -52,6 +59,7 @@ fn main() -> ExitCode {
 
 fn perform(words: &[&str]) -> Result<ExitCode> {
     match words {
+        ["bench", "spsdk", "--usb"] => bench::spsdk_usb(&Shop::new()?),
         ["rig", rest @ ..] => rig::rig(&Shop::new()?, rest),
         // Only in the guest, where there is no repository.
         ["vhci-attach", port, address] => rig::attach::attach(port, address),
@@ -72,7 +80,9 @@ fn work_through(words: &[&str]) -> Result<()> {
         ["fuzz"] => fuzz::fuzz(&shop),
         ["matrix"] => work::matrix(&shop, Matrix::Short),
         ["matrix", "--long"] => work::matrix(&shop, Matrix::Long),
-        ["bench"] => work::bench(&shop),
+        ["mutants", words @ ..] => mutants::run(&shop, words),
+        ["bench"] => bench::all(&shop),
+        ["bench", "spsdk"] => bench::spsdk(&shop),
         ["docs"] => work::docs(&shop),
         _ => bail!("unknown: {}\n\n{HELP}", words.join(" ")),
     }

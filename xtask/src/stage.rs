@@ -39,6 +39,11 @@ const STAGES: &[Stage] = &[
         work: conformance::run,
     },
     Stage {
+        name: "loaders",
+        budget: 120,
+        work: conformance::loaders,
+    },
+    Stage {
         name: "matrix",
         budget: 180,
         work: |shop| work::matrix(shop, Matrix::Short),

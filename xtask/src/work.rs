@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::run::Shop;
-use crate::{judges, tidy};
+use crate::{judges, mutants, tidy};
 
 /// How many moments the power is cut at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub enum Matrix {
     Long,
 }
 
-/// Formatting, clippy, rustdoc and the rules of the house. All are asked before any is
+/// Formatting, clippy, rustdoc, the rules of the house, and whether the mutants apply. All are asked before any is
 /// believed.
 ///
 /// # Errors
@@ -34,6 +34,7 @@ pub fn check(shop: &Shop) -> Result<()> {
         shop.cargo(["fmt", "--all", "--check"]).stream(),
         shop.cargo(fuzz).stream(),
         tidy::tidy(shop),
+        mutants::check(&shop.root).map(|count| println!("{count} mutants apply")),
         shop.cargo(clippy).stream(),
         docs(shop),
     ];
@@ -61,17 +62,6 @@ pub fn unit(shop: &Shop) -> Result<()> {
     let judges = judges::ready(shop)?;
     let job = shop.cargo(["test", "--workspace", "--no-fail-fast"]);
     job.env("OMV_JUDGES", judges).stream()
-}
-
-/// Every benchmark, on the program as it is released.
-///
-/// # Errors
-/// When the program does not build, or a benchmark fails to run.
-pub fn bench(shop: &Shop) -> Result<()> {
-    shop.cargo(["release"]).stream()?;
-    let program = shop.target.join("x86_64-unknown-linux-gnu/release/omv");
-    let job = shop.cargo(["bench", "--workspace"]);
-    job.env("OMV_PROGRAM", program).stream()
 }
 
 /// Power cuts. The profile of the other tests is fast enough for thousands of flashes, and a

@@ -208,6 +208,23 @@ pub enum Colour {
     Unknown,
 }
 
+/// What a light does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Motion {
+    /// Not known for this light: anything may be meant.
+    #[default]
+    Unknown,
+    /// Dark all the time.
+    Off,
+    /// Lit all the time.
+    Steady,
+    /// Goes on and off.
+    Blinking,
+    /// Gets brighter and darker by and by.
+    Fading,
+}
+
 /// What a light means.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -216,6 +233,9 @@ pub struct Led {
     pub state: State,
     /// Its colour.
     pub colour: Colour,
+    /// What it does.
+    #[serde(default)]
+    pub motion: Motion,
     /// Milliseconds between changes, where it toggles evenly.
     pub toggles_every: Option<u32>,
     /// What it does, in words a person can compare with what is seen.

@@ -182,6 +182,23 @@ pub enum LoaderRole {
     Flashloader,
     /// The resident bootloader, written to flash.
     Sbl,
+    /// What an STM32N6's ROM loads first: ST's own bootloader, in RAM.
+    StLoader,
+    /// What that one needs to reach the external flash.
+    StFlash,
+}
+
+impl LoaderRole {
+    /// The stable name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Flashloader => "flashloader",
+            Self::Sbl => "sbl",
+            Self::StLoader => "st-loader",
+            Self::StFlash => "st-flash",
+        }
+    }
 }
 
 /// A program of the chip's maker that recovery loads or writes. Never shipped with this crate.
@@ -196,11 +213,13 @@ pub struct Loader {
     pub bytes: u32,
     /// SHA-256, lower-case hex.
     pub sha256: String,
-    /// Address of its first byte.
+    /// Address of its first byte; zero where the maker's program knows it.
+    #[serde(default)]
     pub load: u32,
     /// Address to give to the ROM's jump command (of the image's IVT); none: started by a reset.
     pub jump: Option<u32>,
-    /// Its reset handler.
+    /// Its reset handler; zero where the maker's program knows it.
+    #[serde(default)]
     pub entry: u32,
     /// Python package that carries it.
     pub package: String,

@@ -99,6 +99,10 @@ pub struct Identity {
     /// How long the state holds by itself, in milliseconds, before the application starts; none:
     /// until told.
     pub window: Option<u32>,
+    /// The two pins that a wire must join to bring this state about.
+    pub wire: Option<[String; 2]>,
+    /// The chip's part number as its maker's program wants it, where this identity tells.
+    pub part: Option<String>,
     /// Product name, where it is known.
     pub product: Option<String>,
     /// What to know before believing this identity.

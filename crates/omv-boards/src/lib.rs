@@ -22,10 +22,13 @@ mod facts;
 mod flash;
 mod identity;
 mod image;
+mod light;
 mod serial;
 mod state;
 
-pub use board::{Advice, Arch, Board, Colour, JpegQuality, Led, Life, Limits, Speed, Uid, V2};
+pub use board::{
+    Advice, Arch, Board, Colour, JpegQuality, Led, Life, Limits, Motion, Speed, Uid, V2,
+};
 pub use error::Error;
 pub use facts::{
     Bossa, Dfu, Fuse, LegacyBootloader, Loader, LoaderRole, Mboot, McuBoot, Park, QspiBlocks,
@@ -34,6 +37,7 @@ pub use facts::{
 pub use flash::{Alternate, Layout, Memory, MemoryKind, Region, Role, SectorRun, Span};
 pub use identity::{Identity, SoftEntry, Speak, UsbId};
 pub use image::{ImageRule, Magic, WordRule};
+pub use light::{Light, Meaning};
 pub use serial::{SerialFormula, run_serial_from_arduino_dfu};
 pub use state::{Family, Malformed, State, Version};
 

@@ -54,6 +54,50 @@ pub enum Error {
         /// Its status code.
         status: u32,
     },
+    /// A DFU device answered with an error status.
+    #[error("the camera refuses to {doing}: {why}")]
+    Dfu {
+        /// What was asked of it.
+        doing: String,
+        /// The meaning of its status.
+        why: &'static str,
+    },
+    /// The chip maker's program is not there, or did not do it.
+    #[error("the bootloader could not be written with {program}: {why}")]
+    Vendor {
+        /// The program.
+        program: String,
+        /// What happened.
+        why: String,
+    },
+    /// The camera has another bootloader than the plan was made for; another plan would do.
+    #[error("the camera has another bootloader: `{instead}`, not `{expected}`")]
+    OtherBootloader {
+        /// What the plan was made for.
+        expected: State,
+        /// What it has.
+        instead: State,
+    },
+    /// An old serial bootloader could not follow; more slowly it will.
+    #[error("the serial bootloader could not follow and stopped after {written} bytes")]
+    TooFast {
+        /// Bytes sent before.
+        written: usize,
+    },
+    /// A chip in its ROM is not the one this board has.
+    #[error("the chip there is not that of {board}; it says `{}`", says.trim())]
+    OtherChip {
+        /// The board that was meant.
+        board: String,
+        /// The map of its flash.
+        says: String,
+    },
+    /// The bootloader lacks a region that the plan needs; nothing was written.
+    #[error("the bootloader of this camera has no `{region}`")]
+    NoPartition {
+        /// The region.
+        region: String,
+    },
     /// The camera broke its protocol, or fell silent in the middle.
     #[error("the camera does not answer as it should while {doing}: {what}")]
     Protocol {
@@ -153,6 +197,12 @@ impl Error {
             Self::Link(error) => error.code(),
             Self::Gone { .. } => "camera-gone",
             Self::Status { .. } => "camera-refused",
+            Self::Dfu { .. } => "dfu-refused",
+            Self::Vendor { .. } => "vendor-program",
+            Self::OtherBootloader { .. } => "other-bootloader",
+            Self::TooFast { .. } => "too-fast",
+            Self::OtherChip { .. } => "other-chip",
+            Self::NoPartition { .. } => "no-partition",
             Self::Protocol { .. } => "protocol",
             Self::ForeignLoader { .. } => "foreign-loader",
             Self::Locked => "chip-locked",
@@ -184,7 +234,24 @@ impl Error {
             Self::Gone { .. } => {
                 "Check the cable, plug the camera in again and repeat the command: it looks at the camera anew and goes on from there."
             }
-            Self::Status { .. } => "Unplug the camera, plug it in again and repeat the command.",
+            Self::Status { .. } | Self::Dfu { .. } => {
+                "Unplug the camera, plug it in again and repeat the command."
+            }
+            Self::Vendor { .. } => {
+                "Install the chip maker's program; if it is installed, its own words above say what it met. Plug the camera into a USB 2 port of the computer itself and repeat the command."
+            }
+            Self::OtherBootloader { .. } => {
+                "Repeat the command: it looks at the camera anew and plans for what is there."
+            }
+            Self::TooFast { .. } => {
+                "Unplug the camera, plug it in again and repeat the command; the bootloader itself is unharmed."
+            }
+            Self::OtherChip { .. } => {
+                "Say which board it is; if it is that one, something else is plugged in there."
+            }
+            Self::NoPartition { .. } => {
+                "Its bootloader is older than the file; recovering the camera gives it the newer one, which takes a wire once."
+            }
             Self::Protocol { .. } => {
                 "Unplug the camera, plug it in again and repeat the command; try another cable or port if it happens again."
             }

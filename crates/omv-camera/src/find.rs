@@ -56,6 +56,16 @@ impl Found {
             .any(|c| c.board.name == board.name && states.contains(&c.state()))
     }
 
+    /// The first of these states that it may be in as this board; else the first of all.
+    pub fn state_of(&self, board: &Board, states: &[State]) -> State {
+        let may_be = |state: &&State| self.may_be(board, &[**state]);
+        states
+            .iter()
+            .find(may_be)
+            .copied()
+            .unwrap_or_else(|| self.state())
+    }
+
     /// What a person would call it: its serial number, else its place.
     pub fn label(&self) -> String {
         self.seen

@@ -14,19 +14,20 @@
 //! Deliberately absent: the simulator (outside tests), decisions about what to do (that is
 //! `omv-plan`), and any wait without an end.
 
+pub mod doctor;
 mod error;
 mod event;
 mod find;
-mod loader;
 mod look;
+mod programmer;
 mod run;
 mod wait;
 
 pub use error::Error;
 pub use event::Event;
 pub use find::{Found, find, select};
-pub use loader::Loader;
 pub use look::{Looked, look, reset};
 pub use omv_wire::identify::{Generation, Who, uid_text};
-pub use run::{Context, Outcome, RegionReport, run};
+pub use programmer::Loader;
+pub use run::{Context, Outcome, RegionReport, Vendor, run};
 pub use wait::{Stop, wait_for_camera};

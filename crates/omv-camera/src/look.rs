@@ -5,6 +5,7 @@ use omv_link::{Function, drive};
 use omv_wire::identify::{Failure, Generation, Identify, Who};
 use omv_wire::{v1, v2};
 
+use crate::programmer::dfuse;
 use crate::{Error, Found, Loader};
 
 /// The line rate at which firmware speaks its own protocol.
@@ -49,7 +50,7 @@ pub(crate) fn version(who: &Who) -> String {
 /// [`Error::WhichBoard`] when nothing tells; else those of talking to the camera.
 pub fn look(found: &Found, board: Option<&'static Board>) -> Result<Looked, Error> {
     let known = board.or_else(|| found.board());
-    match found.state() {
+    match state_now(found)? {
         State::Run => {
             let who = ask(found)?;
             let says = board_of(&who, found).or(known);
@@ -72,6 +73,26 @@ pub fn look(found: &Found, board: Option<&'static Board>) -> Result<Looked, Erro
                 who: None,
             })
         }
+        // Every STM32 in its ROM has one USB identity; the map of its flash tells the family.
+        State::StRom if known.is_none() => {
+            let map = dfuse::map(found)?;
+            let mut narrowed = found.clone();
+            narrowed
+                .candidates
+                .retain(|one| dfuse::fits(one.board, &map));
+            let board = narrowed
+                .board()
+                .ok_or_else(|| match narrowed.candidates.len() {
+                    0 => which_board(found),
+                    _ => which_board(&narrowed),
+                })?;
+            Ok(Looked {
+                found: found.clone(),
+                board,
+                state: State::StRom,
+                who: None,
+            })
+        }
         state => {
             let board = known.ok_or_else(|| which_board(found))?;
             Ok(Looked {
@@ -82,6 +103,22 @@ pub fn look(found: &Found, board: Option<&'static Board>) -> Result<Looked, Erro
             })
         }
     }
+}
+
+/// The state, where one identity has two: some firmware of the Nicla ran with the id of its
+/// bootloader. Whatever offers DFU is the bootloader.
+fn state_now(found: &Found) -> Result<State, Error> {
+    let states = found.states();
+    let both = [State::Run, State::ArduinoDfu];
+    if !both.iter().all(|state| states.contains(state)) {
+        return Ok(found.state());
+    }
+    let offers = dfuse::map(found).is_ok_and(|map| !map.is_empty());
+    Ok(if offers {
+        State::ArduinoDfu
+    } else {
+        State::Run
+    })
 }
 
 /// Asks a running camera who it is, in a way that no firmware hangs on.
@@ -138,6 +175,17 @@ pub fn reset(found: &Found, generation: Generation, leave: v2::Leave) -> Result<
         }
     }
     Ok(())
+}
+
+/// Sends the program of an Arduino board into the bootloader: a console at 1200 baud is the sign.
+pub(crate) fn touch(found: &Found) -> Result<(), Error> {
+    let mut device = found.bus.open(&found.seen)?;
+    let told = device.link(Function::Console { baud: 1200 });
+    match told {
+        // It may be gone before the console is open.
+        Ok(_) | Err(omv_link::LinkError::Gone) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The board the firmware names: by its architecture string, or by the USB id it was built for.

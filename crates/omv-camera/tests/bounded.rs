@@ -4,7 +4,7 @@ mod bench;
 
 use std::time::Duration;
 
-use bench::{Bench, Meddled, board, image, loaders};
+use bench::{Bench, Meddled, board, image, loaders, saved};
 use omv_boards::State;
 use omv_camera::{Error, Event, Outcome};
 use omv_plan::{Image, Order, Plan, Step, Wish, erase_disk};
@@ -101,7 +101,7 @@ fn a_camera_that_falls_silent_while_it_is_rebuilt_is_given_half_a_minute() {
 
 #[test]
 fn a_camera_that_falls_silent_while_its_disk_is_saved_is_given_half_a_minute() {
-    falls_silent(running, &erase_disk(board(), State::Run, true).unwrap());
+    falls_silent(running, &erase_disk(board(), State::Run, &saved()).unwrap());
 }
 
 #[test]

@@ -55,6 +55,18 @@ fn refusals() -> Vec<Refusal> {
         Refusal::NoLoader {
             file: text("blhost_flash_loader.bin"),
         },
+        Refusal::NoBootloader {
+            file: text("bootloader.bin"),
+            board: board(),
+        },
+        Refusal::OldBootloader {
+            board: board(),
+            why: text("this firmware expects the DFU bootloader"),
+        },
+        Refusal::OneCore {
+            board: board(),
+            missing: text("firmware_M55_HE.bin"),
+        },
         Refusal::UnknownLoader {
             file: text("blhost_flash_loader.bin"),
             found: "0f".repeat(32),
@@ -139,6 +151,26 @@ fn errors() -> Vec<Error> {
         Error::Status {
             doing: text("write flash"),
             status: 77,
+        },
+        Error::Dfu {
+            doing: text("write `FIRMWARE`"),
+            why: "it is not writable",
+        },
+        Error::Vendor {
+            program: text("STM32_Programmer_CLI"),
+            why: text("it is not installed"),
+        },
+        Error::OtherBootloader {
+            expected: State::Dfu,
+            instead: State::LegacyBl,
+        },
+        Error::TooFast { written: 81_920 },
+        Error::OtherChip {
+            board: text("OpenMV Cam M7"),
+            says: text("@Internal Flash   /0x08000000/16*128Kg"),
+        },
+        Error::NoPartition {
+            region: text("ROMFS0"),
         },
         Error::Protocol {
             doing: text("asked to read flash"),

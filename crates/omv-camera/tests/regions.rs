@@ -2,7 +2,7 @@
 
 mod bench;
 
-use bench::{Bench, board, image, refusal};
+use bench::{Bench, board, image, refusal, saved};
 use omv_boards::State;
 use omv_camera::Error;
 use omv_plan::{Plan, Refusal, Step, Wish, erase_disk, restore, save};
@@ -28,13 +28,21 @@ fn run(bench: &mut Bench, plan: Plan) -> Result<(), Error> {
 fn a_disk_is_saved_erased_and_restored_to_the_last_byte() {
     let mut bench = bench();
     let before = bench.flash_bytes(DISK, DISK_SIZE);
-    run(&mut bench, save(board(), State::Run, "disk").unwrap()).unwrap();
+    run(
+        &mut bench,
+        save(board(), State::Run, "disk", &Wish::default()).unwrap(),
+    )
+    .unwrap();
     assert_eq!(bench.erased(), 0);
     let (region, saved) = bench.kept.pop().unwrap();
     assert_eq!(region, "disk");
     assert!(saved == before);
 
-    run(&mut bench, erase_disk(board(), State::Run, false).unwrap()).unwrap();
+    run(
+        &mut bench,
+        erase_disk(board(), State::Run, &Wish::default()).unwrap(),
+    )
+    .unwrap();
     assert_eq!(
         bench.erased(),
         1,
@@ -57,7 +65,11 @@ fn every_region_can_be_saved_and_all_but_two_restored_without_the_wire() {
         let mut bench = bench();
         let place = board().region(region).unwrap();
         let before = bench.flash_bytes(place.start, place.size as usize);
-        run(&mut bench, save(board(), State::Run, region).unwrap()).unwrap();
+        run(
+            &mut bench,
+            save(board(), State::Run, region, &Wish::default()).unwrap(),
+        )
+        .unwrap();
         let (_, saved) = bench.kept.pop().unwrap();
         assert!(saved == before, "{region}");
         let plan = restore(board(), State::Run, image(region, saved), &Wish::default());
@@ -83,7 +95,7 @@ fn every_region_can_be_saved_and_all_but_two_restored_without_the_wire() {
 fn a_disk_is_saved_before_it_is_erased_and_not_erased_when_it_cannot_be_kept() {
     let mut bench = bench();
     let before = bench.flash_bytes(DISK, DISK_SIZE);
-    let plan = |state| erase_disk(board(), state, true).unwrap();
+    let plan = |state| erase_disk(board(), state, &saved()).unwrap();
     let steps = plan(State::Run).steps;
     let place = |wanted: fn(&Step) -> bool| steps.iter().position(wanted).unwrap();
     let saved = place(|step| matches!(step, Step::Save { .. }));
@@ -147,7 +159,7 @@ fn a_region_is_saved_through_the_flashloader_while_the_wire_is_set() {
     plan.steps.truncate(3);
     bench.run(&plan, looked).unwrap();
 
-    let plan = save(board(), State::Flashloader, "disk").unwrap();
+    let plan = save(board(), State::Flashloader, "disk", &Wish::default()).unwrap();
     run(&mut bench, plan).unwrap();
     assert!(bench.kept.pop().unwrap().1.starts_with(b"a file system"));
     let status = bench.status();
@@ -164,7 +176,7 @@ fn a_disk_whose_cells_stay_is_not_called_blank() {
             .nor
             .wear_out((DISK - 0x6000_0000) as usize + 77, worn, 1);
     });
-    let plan = erase_disk(board(), State::Run, false).unwrap();
+    let plan = erase_disk(board(), State::Run, &Wish::default()).unwrap();
     let error = run(&mut bench, plan).unwrap_err();
     assert!(
         matches!(error, Error::Status { status: 20106, .. }),
@@ -174,7 +186,7 @@ fn a_disk_whose_cells_stay_is_not_called_blank() {
 
 #[test]
 fn a_rom_cannot_do_what_its_loader_does() {
-    let refused = save(board(), State::Sdp, "disk").unwrap_err();
+    let refused = save(board(), State::Sdp, "disk", &Wish::default()).unwrap_err();
     assert!(matches!(refused, Refusal::WrongState { state: State::Sdp }));
     let mut bench = Bench::in_rom(&sample::firmware("4.8.0", 0x1_2345), Quirks::default());
     let error = bench.flash(vec![], &Wish::default()).unwrap_err();

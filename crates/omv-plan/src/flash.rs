@@ -1,27 +1,18 @@
-//! Plans for firmware: the safe update, and the rebuilding of a camera that does not start.
+//! Plans for firmware: the update, and the rebuilding of a camera that does not start.
 //!
-//! ## Why the RT1062's order is what it is
-//!
-//! Its resident bootloader looks at one thing after a reset: whether the reset vector, at
-//! 60042004, points into memory. If so it waits 1.5 s for a host before it jumps, whatever the
-//! rest of the firmware looks like. If not, it never shows itself on USB, and only a wire helps.
-//!
-//! So the vector sector is the last thing erased and the last thing written. While all else is
-//! rewritten the old vectors stand, and an interrupted camera still opens its window.
-//!
-//! Source: the loader shipped on every RT1062, executed from its reset handler to the jump.
+//! Whatever the board, an interrupted job leaves the old firmware, the new, or a half of one that
+//! the bootloader survives, but never a mixed running set: firmware is written last.
 
 use std::ops::Range;
-use std::time::Duration;
 
-use omv_boards::{Board, LoaderRole, Mboot, Region, Role, State};
+use omv_boards::{Board, Role, State, Version};
 
 use crate::image::{Image, Part};
-use crate::road::{HANDS, enter, finish, leave_rom, supported};
+use crate::road::{HANDS, Way, asked, enter, finish, rom, way};
 use crate::step::{Plan, Step};
-use crate::{Refusal, Severity, check};
+use crate::{Refusal, Severity, check, dfu, mboot};
 
-/// In which order sectors are erased and written.
+/// In which order sectors are erased and written, on a board where that decides anything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
     /// The vector sector last.
@@ -49,11 +40,18 @@ pub struct Wish {
     pub save_disk: bool,
     /// Explicit consent to burn the boot fuse if it is clear.
     pub burn_boot_fuse: bool,
+    /// What runs on the camera now, if that is known: old firmware comes with an old bootloader.
+    pub firmware: Option<Version>,
+    /// Replace the bootloader of a board although the one it has shows itself.
+    pub new_bootloader: bool,
+    /// Write everything that the chip's ROM can reach through the ROM, not the bootloader alone.
+    pub through_rom: bool,
 }
 
 /// Plans an update of firmware, ROM file system or both, from any state.
 ///
-/// `images` are those to write; loader images are only needed when the camera is in its ROM.
+/// `images` are those to write; loaders and bootloader are only needed when the camera is in its
+/// ROM.
 ///
 /// # Errors
 /// A [`Refusal`] when a file is not for this board or the state does not allow it.
@@ -63,212 +61,167 @@ pub fn flash(
     images: Vec<Image>,
     wish: &Wish,
 ) -> Result<Plan, Refusal> {
-    let facts = supported(board)?;
+    let way = way(board)?;
     let mut plan = checked(board, images, wish)?;
-    if matches!(state, State::Sdp | State::Flashloader) {
-        return rebuild(plan, facts, state, wish);
+    if is_beyond(way, rom(board, way), state) {
+        return rebuild(plan, way, state, wish);
     }
-    enter(&mut plan, state)?;
-    if wish.erase_disk {
-        plan.steps
-            .extend(crate::region::disk_steps(board, wish.save_disk)?);
-    }
-    write_images(&mut plan, wish)?;
-    finish(&mut plan, None);
+    let there = enter(&mut plan, way, state, wish.firmware)?;
+    fill(&mut plan, there, wish)?;
+    finish(&mut plan, there, None);
     Ok(plan)
 }
 
-/// Plans the rebuilding of boot block, resident bootloader and firmware through the chip's ROM.
+/// Plans the rebuilding of everything a camera needs to start, through the chip's ROM.
 ///
-/// `images` must hold both loaders and a firmware.
+/// `images` must hold what that takes: both loaders and a firmware for the RT1062, the bootloader
+/// for others. Arduino's boards keep their bootloader, and are written through it.
 ///
 /// # Errors
-/// As [`flash`]; [`Refusal::NoLoader`] when a loader is missing.
+/// As [`flash`]; [`Refusal::NoLoader`], [`Refusal::NoBootloader`] when a file is missing.
 pub fn recover(
     board: &'static Board,
     state: State,
     images: Vec<Image>,
     wish: &Wish,
 ) -> Result<Plan, Refusal> {
-    let facts = supported(board)?;
+    let way = way(board)?;
+    let Some(rom) = rom(board, way) else {
+        return recover_by_bootloader(board, state, images, wish);
+    };
     let mut plan = checked(board, images, wish)?;
-    if !matches!(state, State::Sdp | State::Flashloader) {
-        let ask = board
-            .identities(State::Sdp)
-            .find_map(|identity| identity.hands.clone())
-            .unwrap_or_default();
-        let expect = vec![State::Sdp];
+    // A bootloader that shows itself needs no wire, only firmware.
+    let waits = matches!(way, Way::OpenMv) && matches!(state, State::Dfu | State::Cycling);
+    if waits && !wish.new_bootloader {
+        return flash(board, state, plan.images, wish);
+    }
+    if !is_beyond(way, Some(rom), state) {
         plan.steps.push(Step::Hands {
-            ask,
-            expect,
+            ask: asked(board, rom),
+            expect: vec![rom],
             limit: HANDS,
         });
     }
-    rebuild(plan, facts, state, wish)
+    rebuild(plan, way, state, wish)
 }
 
-/// The road through ROM and flashloader, from where the camera is.
-fn rebuild(mut plan: Plan, facts: &Mboot, state: State, wish: &Wish) -> Result<Plan, Refusal> {
-    let board = plan.board;
-    let find = |role| {
-        let loader = board.loaders.iter().find(|loader| loader.role == role);
-        let missing = || Refusal::NoLoader {
-            file: loader.map_or_else(String::new, |loader| loader.file.clone()),
-        };
-        let known = loader.ok_or_else(missing)?;
-        let at = plan
-            .images
-            .iter()
-            .position(|image| image.start == known.load);
-        at.map(|at| (at, known)).ok_or_else(missing)
-    };
-    let (sbl, _) = find(LoaderRole::Sbl)?;
-    let mut steps = Vec::new();
-    if state != State::Flashloader {
-        let (image, known) = find(LoaderRole::Flashloader)?;
-        let start = known.jump.unwrap_or(known.load);
-        let limit = Duration::from_secs(30);
-        steps.push(Step::Load { image });
-        steps.push(Step::Jump {
-            start,
-            expect: State::Flashloader,
-            limit,
-        });
+/// Whether a camera is in its ROM, or in what the ROM loaded.
+fn is_beyond(way: Way, rom: Option<State>, state: State) -> bool {
+    rom == Some(state) || matches!(way, Way::Mboot(_)) && state == State::Flashloader
+}
+
+/// A board whose ROM is out of reach, but whose bootloader hands can call.
+fn recover_by_bootloader(
+    board: &'static Board,
+    state: State,
+    images: Vec<Image>,
+    wish: &Wish,
+) -> Result<Plan, Refusal> {
+    match state {
+        // The chip's ROM could take the bootloader, but only Arduino has its file.
+        State::StRom => Err(Refusal::WrongState { state }),
+        State::ArduinoDfu => flash(board, state, images, wish),
+        _ => flash(board, State::Silent, images, wish),
     }
-    steps.push(Step::Hold {
-        expect: State::Flashloader,
-    });
-    steps.push(Step::Configure);
+}
+
+fn rebuild(plan: Plan, way: Way, state: State, wish: &Wish) -> Result<Plan, Refusal> {
+    match way {
+        Way::Mboot(facts) => mboot::rebuild(plan, facts, state, wish),
+        _ => dfu::rebuild(plan, wish),
+    }
+}
+
+/// What is done between entering and leaving: the disk first if it is to be erased, then the
+/// images.
+pub(crate) fn fill(plan: &mut Plan, there: State, wish: &Wish) -> Result<(), Refusal> {
+    dfu::allows(plan, there, wish)?;
     if wish.erase_disk {
-        steps.extend(crate::region::disk_steps(board, wish.save_disk)?);
+        let steps = crate::region::disk_steps(plan.board, there, wish.save_disk)?;
+        plan.steps.extend(steps);
     }
-    if let Some(block) = board.role(Role::FlashConfig) {
-        steps.push(Step::BootBlock {
-            start: block.start,
-            size: block.size,
-        });
-    }
-    plan.steps.extend(steps);
-    let bootloader = part(&plan, sbl, "bootloader", None);
-    rewrite(&mut plan, bootloader, wish);
-    write_images(&mut plan, wish)?;
-    let (word, mask) = (facts.boot_fuse.word, facts.boot_fuse.mask());
-    plan.steps.push(Step::ReadFuse { word, mask });
-    if wish.burn_boot_fuse {
-        plan.steps.push(Step::BurnFuse { word, mask });
-    }
-    let leave = leave_rom(board);
-    finish(&mut plan, leave);
-    Ok(plan)
+    write_images(plan, wish, there)
 }
 
-/// ROM file system first, firmware last: an interrupted job never leaves a mixed running set.
-fn write_images(plan: &mut Plan, wish: &Wish) -> Result<(), Refusal> {
-    let at = |role| {
-        let region = plan.board.role(role)?;
+/// What is written, in this order; the bootloader has its own plan.
+const ORDER: [(Role, &str); 6] = [
+    (Role::WifiFirmware, "wifi"),
+    (Role::BluetoothFirmware, "bluetooth"),
+    (Role::Romfs, "romfs"),
+    (Role::SecondRomfs, "second romfs"),
+    (Role::SecondFirmware, "second firmware"),
+    (Role::Firmware, "firmware"),
+];
+
+/// ROM file systems first, firmware last: an interrupted job never leaves a mixed running set.
+pub(crate) fn write_images(plan: &mut Plan, wish: &Wish, there: State) -> Result<(), Refusal> {
+    for (role, name) in ORDER {
+        let Some(region) = plan.board.role(role) else {
+            continue;
+        };
         let found = plan
             .images
             .iter()
-            .position(|image| image.region == region.name)?;
-        Some((found, region))
-    };
-    let (romfs, firmware) = (at(Role::Romfs), at(Role::Firmware));
-    if let Some((image, _)) = romfs {
-        let part = part(plan, image, "romfs", None);
-        rewrite(plan, part, wish);
-    }
-    if let Some((image, region)) = firmware {
-        write_firmware(plan, image, region, wish)?;
-    }
-    Ok(())
-}
-
-fn write_firmware(
-    plan: &mut Plan,
-    image: usize,
-    region: &Region,
-    wish: &Wish,
-) -> Result<(), Refusal> {
-    let vectors = region
-        .vector_sector
-        .map(|start| start..start + region.erase_unit);
-    let Some(vectors) = vectors.filter(|_| wish.order != Order::EraseFirst) else {
-        let whole = part(plan, image, "firmware", None);
-        plan.steps.push(Step::Erase {
-            part: whole.clone(),
-        });
-        plan.steps.push(Step::Write {
-            part: whole.clone(),
-        });
-        plan.steps.push(Step::Verify { part: whole });
-        return Ok(());
-    };
-    let body = part(plan, image, "firmware", Some(&vectors));
-    let last = Part {
-        image,
-        name: "vectors".into(),
-        spans: vec![vectors.clone()],
-    };
-    if !wish.full {
-        plan.steps.push(Step::Compare {
-            part: part(plan, image, "firmware", None),
-        });
-    }
-    if wish.order == Order::Park {
-        can_park(plan, image)?;
-        plan.steps.push(Step::Park {
-            image,
-            sector: vectors,
-        });
-    }
-    for part in [body, last] {
-        plan.steps.push(Step::Erase { part: part.clone() });
-        plan.steps.push(Step::Write { part: part.clone() });
-        plan.steps.push(Step::Verify { part });
+            .position(|image| image.region == region.name);
+        let Some(image) = found else {
+            continue;
+        };
+        let vectors = region
+            .vector_sector
+            .map(|start| start..start + region.erase_unit);
+        match vectors {
+            Some(vectors) if wish.order != Order::EraseFirst => {
+                mboot::write_firmware(plan, image, vectors, wish)?;
+            }
+            _ => {
+                let whole = part(plan, image, name, None);
+                // The order that is there for comparison does not compare.
+                let wish = &Wish {
+                    full: wish.full || wish.order == Order::EraseFirst,
+                    ..wish.clone()
+                };
+                rewrite(plan, whole, wish, there);
+            }
+        }
     }
     Ok(())
 }
 
-/// Parking puts its record into the firmware's own vector sector: the bytes must be unused.
-fn can_park(plan: &Plan, image: usize) -> Result<(), Refusal> {
-    let Some(facts) = &plan.board.mboot else {
-        return Ok(());
-    };
-    let record = facts.park.record..facts.park.record + facts.park.size;
-    let image = &plan.images[image];
-    if record.end > image.end() || image.at(&record).iter().all(|byte| *byte == 0xFF) {
-        return Ok(());
-    }
-    let (file, address) = (image.file.clone(), facts.park.record);
-    Err(Refusal::CannotPark { file, address })
-}
-
-/// Compare, erase, write, verify.
-pub(crate) fn rewrite(plan: &mut Plan, part: Part, wish: &Wish) {
-    if !wish.full && wish.order != Order::EraseFirst {
+/// Compare, erase, write, verify; as much of it as this bootloader can do and needs.
+pub(crate) fn rewrite(plan: &mut Plan, part: Part, wish: &Wish, there: State) {
+    let reads = there != State::LegacyBl;
+    // OpenMV's DFU bootloader erases a sector when its first block is written.
+    let erases = there != State::Dfu;
+    if reads && !wish.full {
         plan.steps.push(Step::Compare { part: part.clone() });
     }
-    plan.steps.push(Step::Erase { part: part.clone() });
+    if erases {
+        plan.steps.push(Step::Erase { part: part.clone() });
+    }
     plan.steps.push(Step::Write { part: part.clone() });
-    plan.steps.push(Step::Verify { part });
+    if reads {
+        plan.steps.push(Step::Verify { part });
+    }
 }
 
 /// The sectors an image covers, without those of `except`.
 pub(crate) fn part(plan: &Plan, image: usize, name: &str, except: Option<&Range<u32>>) -> Part {
     let bytes = &plan.images[image];
-    let unit = plan
+    let units = plan
         .board
-        .region_at(bytes.start)
-        .map_or(0x1000, |region| region.erase_unit);
-    let whole = bytes.start..bytes.end().next_multiple_of(unit);
-    let spans = match except {
-        Some(hole) => vec![whole.start..hole.start, hole.end..whole.end],
-        None => vec![whole],
+        .region(&bytes.region)
+        .map(|region| crate::units(plan.board, region))
+        .unwrap_or_default();
+    let covered = |unit: &Range<u32>| {
+        unit.start < bytes.end() && except.is_none_or(|hole| !hole.contains(&unit.start))
     };
-    let spans = spans
-        .into_iter()
-        .filter(|span| span.start < span.end)
-        .collect();
+    let mut spans: Vec<Range<u32>> = Vec::new();
+    for unit in units.into_iter().filter(covered) {
+        match spans.last_mut() {
+            Some(last) if last.end == unit.start => last.end = unit.end,
+            _ => spans.push(unit),
+        }
+    }
     Part {
         image,
         name: name.to_owned(),
@@ -300,5 +253,6 @@ pub(crate) fn checked(
         images,
         steps: Vec::new(),
         warnings,
+        careful: false,
     })
 }

@@ -16,13 +16,17 @@
 //! Deliberately absent: anything that can fail for another reason than its arguments.
 
 mod check;
+mod dfu;
+mod equivalent;
 mod flash;
 mod image;
+mod mboot;
 mod refusal;
 mod region;
 mod road;
 mod source;
 pub mod step;
+mod units;
 mod words;
 
 pub use check::{Finding, Severity, check};
@@ -30,5 +34,7 @@ pub use flash::{Order, Wish, flash, recover};
 pub use image::{Contents, Image, Part, inspect, sha256};
 pub use refusal::Refusal;
 pub use region::{erase_disk, restart, restore, save};
+pub use road::last_resort;
 pub use source::{Bytes, Source, ZipSource, choose, loader};
-pub use step::{Plan, Risk, Step, StepInfo};
+pub use step::{Job, Knock, Plan, Risk, Step, StepInfo};
+pub use units::units;

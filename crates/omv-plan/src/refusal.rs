@@ -89,13 +89,37 @@ pub enum Refusal {
         /// Why not, if the board says.
         why: Option<String>,
     },
-    /// The program does not know how to flash this board yet.
+    /// Nobody should flash this board any more, or it is no board.
     #[error("{board} cannot be flashed by this program: {why}")]
     Unsupported {
         /// The board.
         board: String,
         /// Why.
         why: String,
+    },
+    /// Recovery of this board needs its bootloader file.
+    #[error("recovering {board} needs `{file}`, and it was not given")]
+    NoBootloader {
+        /// File name.
+        file: String,
+        /// The board.
+        board: String,
+    },
+    /// The serial bootloader of the time before 4.6 cannot do this.
+    #[error("{board} has the old serial bootloader: {why}")]
+    OldBootloader {
+        /// The board.
+        board: String,
+        /// What it cannot do.
+        why: String,
+    },
+    /// Firmware for one of two cores.
+    #[error("{board} has two cores that need firmware of one release, and `{missing}` is missing")]
+    OneCore {
+        /// The board.
+        board: String,
+        /// The file that is missing.
+        missing: String,
     },
     /// The image leaves no room for the record that keeps the bootloader waiting.
     #[error("{file} uses the bytes at {address:#010x} that parking needs")]
@@ -122,6 +146,9 @@ impl Refusal {
             Self::WrongState { .. } => "wrong-state",
             Self::NoRegion { .. } => "no-region",
             Self::Unsupported { .. } => "unsupported-board",
+            Self::NoBootloader { .. } => "no-bootloader",
+            Self::OldBootloader { .. } => "old-bootloader",
+            Self::OneCore { .. } => "one-core",
             Self::CannotPark { .. } => "cannot-park",
         }
     }
@@ -153,7 +180,16 @@ impl Refusal {
             }
             Self::WrongState { .. } => "Restart the camera, or recover it.",
             Self::NoRegion { .. } => "Ask for the camera's information to see its regions.",
-            Self::Unsupported { .. } => "Use OpenMV IDE for this board.",
+            Self::Unsupported { .. } => {
+                "OpenMV's documentation says what can still be done with this board."
+            }
+            Self::NoBootloader { .. } => {
+                "Name the release zip or folder: the bootloader lies in it beside the firmware."
+            }
+            Self::OldBootloader { .. } => {
+                "Recovering the camera gives it the newer bootloader; that takes a wire once."
+            }
+            Self::OneCore { .. } => "Name the release zip or folder: it has the files of both.",
             Self::CannotPark { .. } => "Flash without parking: the order of writing stays safe.",
         }
     }

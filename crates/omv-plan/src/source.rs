@@ -215,6 +215,7 @@ pub(crate) fn as_loader_image(
         LoaderRole::Sbl => board
             .region("bootloader")
             .map_or("bootloader", |r| r.name.as_str()),
+        other => other.name(),
     };
     Image {
         file,

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use omv_boards::{Board, State};
+use omv_boards::{Board, Region, State};
 use serde::Serialize;
 
 use crate::image::{Image, Part};
@@ -20,14 +20,37 @@ pub enum Risk {
     Forever,
 }
 
+/// How running firmware is sent into its bootloader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Knock {
+    /// By a command of the camera's own protocol.
+    Command,
+    /// By opening its console at 1200 baud, which any program on an Arduino board understands.
+    Touch,
+}
+
+/// What the program of a chip's maker is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Job {
+    /// STMicroelectronics' programmer writes the bootloader of an STM32N6.
+    StBootloader,
+    /// Alif's toolkit renews the system package of the Secure Enclave.
+    AlifSystem,
+    /// Alif's toolkit writes the bootloader and the boot table.
+    AlifBootloader,
+}
+
 /// One step. Each is idempotent, and each wait in it has an end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Send the running camera into its bootloader. The watch is armed before the command is
     /// sent, because the bootloader leaves again within seconds.
     Enter {
-        /// The state it appears in.
-        expect: State,
+        /// How it is told to.
+        by: Knock,
+        /// The states it may appear in; the first is the one this plan goes on from.
+        expect: Vec<State>,
         /// How long that may take.
         limit: Duration,
     },
@@ -46,9 +69,9 @@ pub enum Step {
         limit: Duration,
     },
     /// Say the first word to the bootloader: it stays from then on. Also proves that it is the
-    /// one expected.
+    /// one expected, and that it has every region this plan needs.
     Hold {
-        /// Resident bootloader or flashloader.
+        /// Which bootloader.
         expect: State,
     },
     /// Put a program into RAM through the ROM.
@@ -111,7 +134,7 @@ pub enum Step {
         /// What.
         part: Part,
     },
-    /// Erase a range without writing anything to it, and check that it is blank.
+    /// Make a range blank, and check that it is.
     Blank {
         /// Region name.
         region: String,
@@ -119,6 +142,13 @@ pub enum Step {
         start: u32,
         /// Bytes.
         size: u32,
+    },
+    /// Have the chip maker's own program write the bootloader, and show what it says.
+    Vendor {
+        /// Whose, and what for.
+        job: Job,
+        /// Indexes of the images it needs, the one to be written first.
+        images: Vec<usize>,
     },
     /// Read the boot fuse.
     ReadFuse {
@@ -156,6 +186,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What a person should know first.
     pub warnings: Vec<String>,
+    /// Keep to a pace that every old camera can follow: for those that could not before.
+    pub careful: bool,
 }
 
 impl Plan {
@@ -168,9 +200,38 @@ impl Plan {
             .unwrap_or(Risk::Reads)
     }
 
+    /// The regions that the steps from this one on read or write, up to the next bootloader.
+    pub fn regions_from(&self, step: usize) -> Vec<&'static Region> {
+        let names = self.steps.iter().skip(step + 1);
+        let names = names.take_while(|step| !matches!(step, Step::Hold { .. }));
+        let mut regions: Vec<&Region> = names
+            .filter_map(|step| self.board.region(self.region_of(step)?))
+            .collect();
+        regions.dedup_by_key(|region| &region.name);
+        regions
+    }
+
+    fn region_of<'a>(&'a self, step: &'a Step) -> Option<&'a str> {
+        match step {
+            Step::Compare { part }
+            | Step::Erase { part }
+            | Step::Write { part }
+            | Step::Verify { part } => Some(&self.images.get(part.image)?.region),
+            Step::Save { region, .. } | Step::Blank { region, .. } => Some(region),
+            _ => None,
+        }
+    }
+
     /// The steps as shown to people and programs.
     pub fn describe(&self) -> Vec<StepInfo> {
-        self.steps.iter().map(|step| self.info(step)).collect()
+        let mut at = None;
+        let mut one = |step: &Step| {
+            if let Step::Hold { expect } = step {
+                at = Some(*expect);
+            }
+            self.info(step, at)
+        };
+        self.steps.iter().map(&mut one).collect()
     }
 }
 
@@ -183,7 +244,8 @@ impl Step {
             | Self::Park { .. }
             | Self::Erase { .. }
             | Self::Write { .. }
-            | Self::Blank { .. } => Risk::Rewrites,
+            | Self::Blank { .. }
+            | Self::Vendor { .. } => Risk::Rewrites,
             _ => Risk::Reads,
         }
     }
@@ -200,7 +262,7 @@ pub struct StepInfo {
     pub bytes: u64,
     /// How much it can hurt.
     pub risk: Risk,
-    /// The same step as command lines of NXP's tools, where they can do it.
+    /// The same step as command lines of the tools people use today, where they can do it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub equivalent: Vec<String>,
 }

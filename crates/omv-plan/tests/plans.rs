@@ -22,6 +22,13 @@ fn from_every_state(plan: impl Fn(State) -> Result<Plan, Refusal>) -> String {
     sections.iter().map(section).collect::<Vec<_>>().join("\n")
 }
 
+fn saved() -> Wish {
+    Wish {
+        save_disk: true,
+        ..Wish::default()
+    }
+}
+
 fn everything() -> Vec<omv_plan::Image> {
     [images(), loaders()].concat()
 }
@@ -121,7 +128,12 @@ fn recover_with_consent_to_burn_the_boot_fuse() {
 
 #[test]
 fn save_from_every_state() {
-    insta::assert_snapshot!(from_every_state(|state| save(board(), state, "disk")));
+    insta::assert_snapshot!(from_every_state(|state| save(
+        board(),
+        state,
+        "disk",
+        &Wish::default()
+    )));
 }
 
 #[test]
@@ -134,7 +146,11 @@ fn restore_from_every_state() {
 
 #[test]
 fn erase_from_every_state() {
-    insta::assert_snapshot!(from_every_state(|state| erase_disk(board(), state, true)));
+    insta::assert_snapshot!(from_every_state(|state| erase_disk(
+        board(),
+        state,
+        &saved()
+    )));
 }
 
 #[test]
@@ -149,11 +165,14 @@ fn only_a_rebuilding_with_consent_does_something_for_ever() {
         plans.push(flash(board(), state, everything(), &consent));
     }
     plans.push(recover(board(), State::Sdp, everything(), &Wish::default()));
-    plans.push(erase_disk(board(), State::Run, true));
+    plans.push(erase_disk(board(), State::Run, &saved()));
     for plan in plans {
         assert_eq!(risk(plan), Risk::Rewrites);
     }
-    assert_eq!(risk(save(board(), State::Run, "disk")), Risk::Reads);
+    assert_eq!(
+        risk(save(board(), State::Run, "disk", &Wish::default())),
+        Risk::Reads
+    );
     for state in [State::Sdp, State::Flashloader, State::Run] {
         assert_eq!(
             risk(recover(board(), state, everything(), &consent)),

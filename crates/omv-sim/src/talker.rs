@@ -15,6 +15,9 @@ pub struct Talker<M: Machine> {
     ready: VecDeque<Vec<u8>>,
     wake: Duration,
     left: Option<M::Output>,
+    /// How long it stays after the last frame was taken, and since when it does.
+    linger: Duration,
+    taken: Option<Duration>,
 }
 
 impl<M: Machine> Talker<M>
@@ -28,7 +31,15 @@ where
             ready: VecDeque::new(),
             wake: Duration::MAX,
             left: None,
+            linger: Duration::ZERO,
+            taken: None,
         }
+    }
+
+    /// Stays for a while after the host has taken the last frame: what leaves at once takes that
+    /// frame out of the hands of a host that is slow to look.
+    pub fn lingering(self, linger: Duration) -> Self {
+        Self { linger, ..self }
     }
 
     /// The machine.
@@ -46,14 +57,16 @@ where
     pub fn take(&mut self, now: Duration) -> Option<Vec<u8>> {
         self.work(now);
         let frame = self.ready.pop_front()?;
+        self.taken = Some(now);
         self.work(now);
         Some(frame)
     }
 
-    /// How the conversation ended, once the host has taken the last frame.
+    /// How the conversation ended, once the host has taken the last frame and some time passed.
     pub fn left(&mut self, now: Duration) -> Option<M::Output> {
         self.work(now);
-        self.left.filter(|_| self.ready.is_empty())
+        let stays = self.taken.is_some_and(|taken| now < taken + self.linger);
+        self.left.filter(|_| self.ready.is_empty() && !stays)
     }
 
     /// Whether it goes on.
@@ -61,9 +74,13 @@ where
         self.left.is_none()
     }
 
-    /// When it has something to say by itself.
+    /// When it has something to say by itself, or leaves.
     pub fn next(&self, now: Duration) -> Option<Duration> {
-        Some(self.wake).filter(|at| *at > now && *at < Duration::MAX)
+        let leaves = self.taken.map(|taken| taken + self.linger);
+        let leaves = leaves.filter(|_| self.left.is_some() && self.ready.is_empty());
+        let wakes = Some(self.wake).filter(|at| *at < Duration::MAX);
+        let times = [leaves, wakes].into_iter().flatten();
+        times.filter(|at| *at > now).min()
     }
 
     fn work(&mut self, now: Duration) {

@@ -14,6 +14,7 @@ const HELP: &str = "\
 Look:
   list         What is plugged in, and what state it is in
   info         Everything about one camera, or about a firmware file
+  doctor       What is wrong with a camera, its cable or this computer
 
 Bring to life:
   flash        Put firmware on a camera, from whatever state it is in
@@ -91,6 +92,14 @@ pub enum Command {
         after_help = "Examples:\n  omv info\n  omv info -c sim:rt1062\n  omv info firmware.bin\n  omv info firmware_v5.0.0.zip --board rt1062"
     )]
     Info(Info),
+    /// What is wrong with a camera, its cable or this computer
+    ///
+    /// Watches the bus, asks running cameras who they are, and looks at access rights, other
+    /// programs and drivers. Changes nothing. Exit code 11 means that there is a problem.
+    #[command(
+        after_help = "Examples:\n  omv doctor\n  omv doctor --led \"green blinking\"\n  omv doctor --watch 60\n  omv doctor --report report.zip\n  sudo omv doctor --install-rules"
+    )]
+    Doctor(Doctor),
     /// Put firmware on a camera, from whatever state it is in
     ///
     /// Detects the board and its state, enters the bootloader, erases only what it writes, reads
@@ -190,6 +199,31 @@ pub struct List {
 }
 
 #[derive(Debug, Args)]
+pub struct Doctor {
+    /// What a light looks like, in your words; tells what it may mean
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["report", "watch", "install_rules", "print_rules"])]
+    pub led: Option<String>,
+    /// Also write a zip for a forum post or a bug report; serial numbers are blanked
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// How long to watch the bus; without this, as long as something may still happen
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=86_400))]
+    pub watch: Option<u64>,
+    /// Install udev rules that give access to cameras in every state (Linux, needs root)
+    #[arg(long, conflicts_with_all = ["report", "watch"])]
+    pub install_rules: bool,
+    /// Print these rules
+    #[arg(long, conflicts_with_all = ["report", "watch", "install_rules"])]
+    pub print_rules: bool,
+    /// Agree to installing them
+    #[arg(short, long, requires = "install_rules")]
+    pub yes: bool,
+    /// Look at a system whose /sys, /proc, /dev, /run, /usr and /etc lie below a folder
+    #[arg(long, hide = true, value_name = "FOLDER")]
+    pub root: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub struct Info {
     /// A firmware file, folder or release zip; without one, the camera
     pub file: Option<PathBuf>,
@@ -199,7 +233,7 @@ pub struct Info {
 }
 
 /// What `flash` and `recover` share.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Images {
     /// File, folder or release zip; virtual cameras have a built-in sample
     pub image: Option<PathBuf>,
@@ -245,7 +279,7 @@ pub struct Flash {
     pub erase_first: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Recover {
     #[command(flatten)]
     pub images: Images,
@@ -258,6 +292,12 @@ pub struct Recover {
     /// Erase the disk without saving it
     #[arg(long)]
     pub no_backup: bool,
+    /// Replace the bootloader although the one the camera has shows itself
+    #[arg(long)]
+    pub bootloader: bool,
+    /// Write all that the chip's ROM can reach through the ROM, not the bootloader alone
+    #[arg(long)]
+    pub through_rom: bool,
     /// Agree to burn the boot fuse if it is clear. This cannot be undone, ever
     #[arg(long)]
     pub burn_boot_fuse: bool,
@@ -274,6 +314,9 @@ pub struct Backup {
     /// Show the plan and stop before touching the camera
     #[arg(short = 'n', long)]
     pub dry_run: bool,
+    /// Which board it is, where the camera cannot say
+    #[arg(long)]
+    pub board: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -292,6 +335,9 @@ pub struct Restore {
     /// Rewrite sectors that are already equal
     #[arg(long)]
     pub full: bool,
+    /// Which board it is, where the camera cannot say
+    #[arg(long)]
+    pub board: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -311,6 +357,9 @@ pub struct Erase {
     /// Agree without being asked
     #[arg(short, long)]
     pub yes: bool,
+    /// Which board it is, where the camera cannot say
+    #[arg(long)]
+    pub board: Option<String>,
 }
 
 /// What `erase` can erase.
@@ -325,6 +374,9 @@ pub struct Reset {
     /// Into the bootloader, and stay there
     #[arg(long)]
     pub bootloader: bool,
+    /// Which board it is, where the camera cannot say
+    #[arg(long)]
+    pub board: Option<String>,
 }
 
 #[derive(Debug, Args)]

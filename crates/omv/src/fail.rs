@@ -108,7 +108,14 @@ fn hint(error: &Error) -> Option<String> {
                 .map_or("", |label| label.split(' ').next().unwrap_or(label));
             format!("{} For example: -c {first}", error.help())
         }
-        Error::WhichBoard { .. } => format!("{} For example: --board rt1062", error.help()),
+        Error::WhichBoard { boards, .. } => {
+            let last = boards.last().and_then(|title| {
+                let mut all = omv_boards::all().iter();
+                all.find(|board| board.title == *title)?.aliases.first()
+            });
+            let name = last.map_or("h7", |alias| alias);
+            format!("{} For example: --board {name}", error.help())
+        }
         Error::Refused(Refusal::NoLoader { .. }) => {
             format!("{} Then name it with --loaders.", error.help())
         }
@@ -124,9 +131,11 @@ fn exit_of(error: &Error) -> u8 {
         "no-camera" | "not-this-one" => 3,
         "several-cameras" | "which-board" => 4,
         "no-access" | "busy" => 5,
-        "camera-refused" | "protocol" | "foreign-loader" | "chip-locked" | "rom-refused"
+        "camera-refused" | "dfu-refused" | "protocol" | "foreign-loader" | "chip-locked"
+        | "rom-refused" | "other-bootloader" | "too-fast" | "vendor-program"
         | "bad-descriptors" | "bad-peer" | "no-function" | "device-stuck" => 6,
         "verify-failed" => 7,
+        "no-partition" | "other-chip" => 9,
         "no-hands" | "boot-fuse-clear" => 8,
         "stopped" => 130,
         _ if matches!(error, Error::Refused(_)) => 9,

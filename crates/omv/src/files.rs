@@ -4,11 +4,11 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use omv_boards::{Board, LoaderRole, Role};
+use omv_boards::{Board, Role};
 use omv_plan::{Bytes, Image, Refusal, Source, ZipSource, choose, inspect, loader};
-use omv_sim::rt1062::sample;
 
 use crate::fail::Fail;
+use crate::samples;
 
 /// Larger files than any release are not read.
 const LARGEST: u64 = 512 * 1024 * 1024;
@@ -71,8 +71,15 @@ pub fn images(board: &Board, image: &Path, romfs: Option<&Path>) -> Result<Vec<I
     }
     if images.is_empty() {
         let mut source = open(image)?;
-        for region in ["firmware", "romfs"] {
-            images.extend(choose(&mut *source, board, region)?);
+        for role in [
+            Role::Firmware,
+            Role::SecondFirmware,
+            Role::Romfs,
+            Role::SecondRomfs,
+        ] {
+            if let Some(region) = board.role(role) {
+                images.extend(choose(&mut *source, board, &region.name)?);
+            }
         }
         if images.is_empty() {
             return Err(not_inside(&*source, board).into());
@@ -82,6 +89,38 @@ pub fn images(board: &Board, image: &Path, romfs: Option<&Path>) -> Result<Vec<I
         let region = region(board, "romfs")?;
         images.retain(|image| image.region != region.name);
         images.push(named(board, path, read(path)?, "romfs")?);
+    }
+    Ok(images)
+}
+
+/// What only a recovery writes, out of what was named: a board's bootloader and boot table. A
+/// firmware file given by itself brings those that lie beside it.
+pub fn bootloader(
+    board: &Board,
+    image: Option<&Path>,
+    simulated: bool,
+) -> Result<Vec<Image>, Fail> {
+    if board.dfu.is_none() {
+        return Ok(Vec::new());
+    }
+    let Some(image) = image else {
+        return Ok(match simulated {
+            true => samples::bootloader(board),
+            false => Vec::new(),
+        });
+    };
+    let is_single = image.is_file() && !is_archive(&image.to_string_lossy());
+    let beside = match image.parent() {
+        Some(folder) if is_single && folder.as_os_str().is_empty() => Path::new("."),
+        Some(folder) if is_single => folder,
+        _ => image,
+    };
+    let mut source = open(beside)?;
+    let mut images = Vec::new();
+    for role in [Role::Bootloader, Role::BootTable] {
+        if let Some(region) = board.role(role) {
+            images.extend(choose(&mut *source, board, &region.name)?);
+        }
     }
     Ok(images)
 }
@@ -130,37 +169,21 @@ fn not_inside(source: &dyn Source, board: &Board) -> Refusal {
     }
 }
 
-/// The made-up firmware for a virtual camera.
-pub fn sample_images(board: &Board) -> Vec<Image> {
-    let place = |role: Role, file: &str, bytes: Vec<u8>| {
-        let region = board.role(role)?;
-        let (region, start) = (region.name.clone(), region.start);
-        Some(Image {
-            file: file.to_owned(),
-            region,
-            start,
-            bytes: bytes.into(),
-        })
-    };
-    let firmware = sample::firmware(sample::NEWEST, 0x18_0000);
-    place(Role::Firmware, "sample-firmware.bin", firmware)
-        .into_iter()
-        .collect()
-}
-
-/// Both loader programs of a board: from the place named, from an installed OpenMV IDE, or, for
-/// a virtual camera, made up.
+/// The loader programs of a board, if its recovery needs any: from the place named, from an
+/// installed OpenMV IDE, or, for a virtual camera, made up.
 pub fn loaders(
     board: &Board,
     named: Option<&Path>,
     force: bool,
     simulated: bool,
 ) -> Result<Vec<Image>, Fail> {
-    let roles = [LoaderRole::Flashloader, LoaderRole::Sbl];
+    if board.loaders.is_empty() {
+        return Ok(Vec::new());
+    }
     let all = |source: &mut dyn Source| {
+        let roles = board.loaders.iter().map(|loader| loader.role);
         roles
-            .iter()
-            .map(|role| loader(source, board, *role, force))
+            .map(|role| loader(source, board, role, force))
             .collect::<Result<Vec<_>, _>>()
     };
     if let Some(path) = named {
@@ -174,34 +197,13 @@ pub fn loaders(
         return Ok(all(&mut *open(&folder)?)?);
     }
     if simulated {
-        return Ok(sample_loaders(board));
+        return Ok(samples::loaders(board));
     }
     let file = board
         .loaders
         .first()
         .map_or_else(String::new, |loader| loader.file.clone());
     Err(Refusal::NoLoader { file }.into())
-}
-
-fn sample_loaders(board: &Board) -> Vec<Image> {
-    let image = |loader: &omv_boards::Loader| {
-        let (bytes, region) = match loader.role {
-            LoaderRole::Flashloader => (sample::flashloader(), "ram".to_owned()),
-            LoaderRole::Sbl => {
-                let region = board
-                    .role(Role::Bootloader)
-                    .map(|region| region.name.clone());
-                (sample::sbl(), region.unwrap_or_default())
-            }
-        };
-        Image {
-            file: loader.file.clone(),
-            region,
-            start: loader.load,
-            bytes: bytes.into(),
-        }
-    };
-    board.loaders.iter().map(image).collect()
 }
 
 /// Where OpenMV IDE keeps its firmware folders, one per board, when it is installed.
@@ -222,6 +224,13 @@ fn ide_folders() -> Vec<PathBuf> {
         .iter()
         .flat_map(|root| inside.map(|path| root.join(path)))
         .collect()
+}
+
+/// The firmware folder of a board in an installed OpenMV IDE.
+pub fn installed(board: &Board) -> Option<PathBuf> {
+    let folders = ide_folders().into_iter();
+    let mut folders = folders.map(|folder| folder.join(&board.name));
+    folders.find(|folder| images(board, folder, None).is_ok())
 }
 
 /// A folder on the disk: files up to three levels deep.

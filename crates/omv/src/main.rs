@@ -21,7 +21,9 @@ mod fail;
 mod files;
 mod output;
 mod render;
+mod samples;
 mod signals;
+mod vendor;
 mod virtual_camera;
 
 use std::process::ExitCode;
@@ -42,6 +44,10 @@ fn main() -> ExitCode {
     let done = match &cli.command {
         Command::List(args) => cmd::list::run(&cli.common, args, &output),
         Command::Info(args) => cmd::info::run(&cli.common, args, &output),
+        Command::Doctor(args) => match cmd::doctor::run(&cli.common, args, &output) {
+            Ok(exit) => return ExitCode::from(exit),
+            Err(fail) => Err(fail),
+        },
         Command::Flash(args) => cmd::flash::run(&cli.common, args, &output),
         Command::Recover(args) => cmd::recover::run(&cli.common, args, &output),
         Command::Backup(args) => cmd::region::backup(&cli.common, args, &output),

@@ -56,6 +56,15 @@ impl<'a> Render<'a> {
         }
     }
 
+    /// A drawing beside what hands are asked for.
+    pub fn draw(&self, lines: &[String]) {
+        if !self.output.json {
+            for line in lines {
+                self.say(&format!("     {line}"));
+            }
+        }
+    }
+
     /// Whether the lines could be written.
     pub fn end(self) -> Result<(), Fail> {
         self.broken.map_or(Ok(()), Err)
@@ -139,7 +148,7 @@ impl<'a> Render<'a> {
     }
 }
 
-/// A plan as the dry run prints it: what would run, and the same as lines of NXP's tools.
+/// A plan as the dry run prints it: what would run, and the same as lines of other tools.
 pub fn dry_run(output: &Output, steps: &[StepInfo], warnings: &[String]) -> Result<(), Fail> {
     for warning in warnings {
         output.line(&format!("warning: {}", clean(warning)))?;

@@ -107,6 +107,9 @@ fn a_camera_is_taken_from_its_rom_to_its_flashloader_and_written() {
     let data: Vec<u8> = (0..5000u32).map(|at| (at % 253) as u8).collect();
     let file = camera.file("data.bin", &data);
     let file = file.to_str().unwrap();
+    // The chip's name stands for the loader's ids.
+    let named = ["blhost", "-u", "mimxrt1060", "get-property", "1"];
+    assert_eq!(text(&camera.run(&named)), expected);
     for words in [
         vec!["fill-memory", "0x2000", "4", "0xC0000008"],
         vec!["configure-memory", "9", "0x2000"],
@@ -142,7 +145,7 @@ fn what_is_left_out_is_refused_by_name_and_listed_in_the_help() {
     let folder = tempfile::tempdir().unwrap();
     let run = |words: &[&str]| omv(folder.path(), words).output().unwrap();
     let help = text(&run(&["blhost", "--help"]));
-    for name in ["trust-provisioning", "get-families"] {
+    for name in ["trust-provisioning", "load-image"] {
         let done = run(&["blhost", "-u", "1:2", name]);
         assert_eq!(done.status.code(), Some(2), "{done:?}");
         assert!(
@@ -155,6 +158,8 @@ fn what_is_left_out_is_refused_by_name_and_listed_in_the_help() {
         let done = run(&["blhost", option, "x", "get-property", "1"]);
         assert_eq!(done.status.code(), Some(2), "{option}: {done:?}");
     }
+    let families = run(&["blhost", "get-families", "-c", "get-property"]);
+    assert_eq!(families.status.code(), Some(2), "{families:?}");
     let family = run(&["blhost", "-u", "1:2", "get-property", "1", "-f", "x"]);
     assert_eq!(family.status.code(), Some(2), "{family:?}");
 }

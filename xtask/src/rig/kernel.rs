@@ -22,7 +22,7 @@ const PACKAGES: [&str; 8] = [
 /// The package whose dependency is the newest kernel. Its `cloud` flavour has no vhci and no 9p.
 const META: &str = "linux-image-amd64";
 /// The modules that are asked for; what they need comes along.
-const MODULES: [&str; 7] = [
+const MODULES: [&str; 8] = [
     "virtio_pci",
     "9p",
     "9pnet_virtio",
@@ -30,6 +30,7 @@ const MODULES: [&str; 7] = [
     "cdc-acm",
     "usbhid",
     "hid-generic",
+    "usbmon",
 ];
 const INIT: &str = include_str!("../../../rig/init");
 /// The end of a cpio archive. Source: Linux kernel, driver-api/early-userspace/buffer-format.
@@ -51,12 +52,15 @@ pub fn ready(shop: &Shop) -> Result<Kernel> {
     packages(shop)?;
     let name = newest(shop)?;
     let folder = shop.target.join("rig").join(&name);
-    if !folder.join("order").exists() {
+    // Which modules were asked for is part of what was made.
+    let asked = fs::read_to_string(folder.join("asked")).unwrap_or_default();
+    if asked != MODULES.join(" ") {
         // Made aside, so that an interrupted one is never taken for a whole one.
         let aside = shop.target.join("rig").join("making");
         let _ = fs::remove_dir_all(&aside);
         fs::create_dir_all(&aside)?;
         unpack(shop, &name, &aside).with_context(|| format!("making {name} ready"))?;
+        fs::write(aside.join("asked"), MODULES.join(" "))?;
         let _ = fs::remove_dir_all(&folder);
         fs::rename(&aside, &folder)?;
     }

@@ -6,15 +6,20 @@
 //!            one folder of the target folder is writable and carries scenes in, results out
 //!   attach   in the guest: plugs a camera served over USB/IP into vhci_hcd, again and again
 //!   scenes   the tests: cameras, a shell script for the guest, a judge for what it left
+//!   tap      what usbmon saw pass    recording   that as text, kept or compared with what was kept
 //! ```
 //!
 //! Results are files: no file is a failure, whatever QEMU or the console say.
 
 pub mod attach;
+mod chip;
 mod kernel;
 mod machine;
+mod recording;
 mod results;
 mod scenes;
+mod supplies;
+mod tap;
 
 use std::fs;
 use std::path::Path;
@@ -23,29 +28,28 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::judges;
 use crate::run::Shop;
 use machine::Machine;
 use results::Results;
+use scenes::Scene;
 
 /// Version the cameras of the tests come with, and the one that is put on them.
 const OLD: &str = "4.8.0";
 /// See [`OLD`].
 const NEW: &str = "5.0.0";
-/// Size of the firmware that is flashed, bytes: small, for erasing takes its time.
-const FIRMWARE_SIZE: &str = "65536";
 /// Longest run of one command.
 const COMMAND_LIMIT: Duration = Duration::from_secs(900);
 /// Longest run of all scenes.
-const SCENES_LIMIT: Duration = Duration::from_secs(240);
+const SCENES_LIMIT: Duration = Duration::from_secs(440);
 
 /// What `cargo xtask rig` was asked for.
 #[derive(Debug, PartialEq, Eq)]
 enum Asked {
-    /// The tests, or those named; with another server than `omv`.
+    /// The tests, or those named; with another server than `omv`; making the vector files.
     Tests {
         names: Vec<String>,
         server: Option<String>,
+        record: bool,
     },
     /// A command, with one camera plugged in that has these options of `omv sim`.
     Command { options: String, command: String },
@@ -58,6 +62,7 @@ fn parse(words: &[&str]) -> Result<Asked> {
         None => (words, None),
     };
     let (mut options, mut names, mut server) = (String::new(), Vec::new(), None);
+    let mut record = false;
     let mut before = before.iter();
     while let Some(word) = before.next() {
         let mut value = || before.next().with_context(|| format!("{word} what?"));
@@ -66,17 +71,25 @@ fn parse(words: &[&str]) -> Result<Asked> {
             "--camera" => {}
             "--firmware" | "--speed" => options += &format!("{word} {} ", machine::quote(value()?)),
             "--server" => server = Some((*value()?).to_owned()),
+            "--record" => record = true,
             option if option.starts_with('-') => bail!("no option {option}"),
             name => names.push(name.to_owned()),
         }
     }
     match command {
-        Some(command) if names.is_empty() && server.is_none() => {
+        Some(command) if names.is_empty() && server.is_none() && !record => {
             Ok(Asked::Command { options, command })
         }
-        None if options.is_empty() => Ok(Asked::Tests { names, server }),
+        None if options.is_empty() => Ok(Asked::Tests {
+            names,
+            server,
+            record,
+        }),
         _ => {
-            bail!("rig [TEST]... [--server PROGRAM], or rig [--firmware V] [--speed N] -- COMMAND")
+            bail!(
+                "rig [TEST]... [--server PROGRAM] [--record], \
+                 or rig [--firmware V] [--speed N] -- COMMAND"
+            )
         }
     }
 }
@@ -87,8 +100,16 @@ fn parse(words: &[&str]) -> Result<Asked> {
 /// When a test fails, or the command could not be run.
 pub fn rig(shop: &Shop, words: &[&str]) -> Result<ExitCode> {
     match parse(words)? {
-        Asked::Tests { names, server } => {
-            let judged = scenes_of(shop, &names, server.as_deref())?;
+        Asked::Tests {
+            mut names,
+            server,
+            record,
+        } => {
+            if record && names.is_empty() {
+                let makers = scenes::all().filter(|one| one.recording.is_some_and(|r| r.makes));
+                names = makers.map(|one| one.name.to_owned()).collect();
+            }
+            let judged = scenes_of(shop, &names, server.as_deref(), record)?;
             verdict(shop, &judged).map(|()| ExitCode::SUCCESS)
         }
         Asked::Command { options, command } => one_command(shop, &options, &command),
@@ -102,7 +123,7 @@ pub fn rig(shop: &Shop, words: &[&str]) -> Result<ExitCode> {
 /// # Errors
 /// When one fails twice.
 pub fn test(shop: &Shop) -> Result<()> {
-    let mut judged = scenes_of(shop, &[], None)?;
+    let mut judged = scenes_of(shop, &[], None, false)?;
     let red: Vec<String> = judged
         .iter()
         .filter(|one| !one.1)
@@ -111,7 +132,7 @@ pub fn test(shop: &Shop) -> Result<()> {
     if !red.is_empty() {
         println!("rig: {} failed; once more in a new boot", red.join(", "));
         judged.retain(|one| one.1);
-        judged.extend(scenes_of(shop, &red, None)?);
+        judged.extend(scenes_of(shop, &red, None, false)?);
     }
     verdict(shop, &judged)
 }
@@ -156,29 +177,28 @@ fn scenes_of(
     shop: &Shop,
     names: &[String],
     server: Option<&str>,
+    record: bool,
 ) -> Result<Vec<(&'static str, bool)>> {
     for name in names {
-        if scenes::ALL.iter().all(|scene| scene.name != name) {
-            let known: Vec<_> = scenes::ALL.iter().map(|scene| scene.name).collect();
+        if scenes::all().all(|scene| scene.name != name) {
+            let known: Vec<_> = scenes::all().map(|scene| scene.name).collect();
             bail!("no test {name}; there are {}", known.join(", "));
         }
     }
     let machine = prepare(shop, server)?;
-    sample(shop, &machine)?;
-    let loaders = loaders(shop)?;
-    let chosen = scenes::ALL.iter().filter(|scene| match names {
-        [] => !scene.named_only,
-        _ => names.iter().any(|name| name == scene.name),
-    });
-    let spsdk = shop.target.join("judges/spsdk");
-    if names.iter().any(|name| name == "spsdk") {
-        warm_up(shop, &spsdk, &machine.share().join("home"))?;
+    let is_chosen =
+        |scene: &&Scene| names.is_empty() || names.iter().any(|name| name == scene.name);
+    let chosen = scenes::all().filter(is_chosen);
+    supplies::firmware(shop, machine.share())?;
+    let loaders = supplies::loaders(shop)?;
+    if scenes::spsdk::SCENES.iter().any(|scene| is_chosen(&scene)) {
+        supplies::tools(shop, machine.share(), &loaders)?;
     }
     for scene in chosen.clone() {
         let script = format!(
             "old={OLD} new={NEW} loaders={} spsdk={}\n{}",
             machine::quote(&loaders.to_string_lossy()),
-            machine::quote(&spsdk.to_string_lossy()),
+            machine::quote(&supplies::spsdk(shop).to_string_lossy()),
             scene.script
         );
         machine.scene(scene.name, scene.limit, &script)?;
@@ -202,6 +222,9 @@ fn scenes_of(
             results.ended_well()?;
             results.calm_kernel()?;
             (scene.judge)(&results)?;
+            if let Some(recording) = &scene.recording {
+                recording::judge(&shop.root, &results, recording, record)?;
+            }
             Ok(results.millis)
         });
         all.push((scene.name, judged.is_ok()));
@@ -239,44 +262,6 @@ fn prepare(shop: &Shop, server: Option<&str>) -> Result<Machine> {
     Ok(machine)
 }
 
-/// The firmware that is flashed.
-fn sample(shop: &Shop, machine: &Machine) -> Result<()> {
-    let words = [
-        "run",
-        "--quiet",
-        "-p",
-        "omv-sim",
-        "--example",
-        "sample",
-        "--",
-    ];
-    let file = machine.share().join("firmware.bin");
-    let job = shop.cargo(words).args([NEW, FIRMWARE_SIZE]).args([file]);
-    job.stream()
-}
-
-/// Lets SPSDK build its cache here, for it would take the guest half a minute.
-fn warm_up(shop: &Shop, spsdk: &Path, home: &Path) -> Result<()> {
-    fs::create_dir_all(home)?;
-    let folder = spsdk.display();
-    let advice = format!("python3 -m venv {folder} && {folder}/bin/pip install spsdk");
-    let help = shop
-        .program(spsdk.join("bin/blhost"))
-        .args(["get-property", "--help"]);
-    let help = help.env("HOME", home).output();
-    help.map(drop)
-        .with_context(|| format!("SPSDK is missing: {advice}"))
-}
-
-/// NXP's loaders, for the recovery.
-fn loaders(shop: &Shop) -> Result<std::path::PathBuf> {
-    judges::fetch(shop)?;
-    let folder = judges::ready(shop)?;
-    let wheels = fs::read_dir(&folder)?.flatten().map(|entry| entry.path());
-    let mut wheels = wheels.filter(|path| path.extension().is_some_and(|end| end == "whl"));
-    wheels.next().context("no wheel among the judges")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,7 +288,8 @@ mod tests {
             parse(&["flash"]).unwrap(),
             Asked::Tests {
                 names,
-                server: None
+                server: None,
+                record: false
             }
         );
     }

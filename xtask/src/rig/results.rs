@@ -15,6 +15,16 @@ pub struct Results {
     pub millis: u64,
 }
 
+/// A line that somebody typed in a scene.
+pub struct Typed {
+    /// The line.
+    pub text: String,
+    /// When it began, microseconds since 1970.
+    pub begun: u64,
+    /// When it had ended.
+    pub ended: u64,
+}
+
 /// What one command left.
 pub struct Ran {
     /// Its name in the script.
@@ -32,7 +42,7 @@ impl Results {
     /// # Errors
     /// When it has not ended.
     pub fn of(folder: &Path) -> Result<Self> {
-        let (code, millis) = end(&folder.join("end")).context("it left no result")?;
+        let End { code, millis, .. } = end(&folder.join("end")).context("it left no result")?;
         let folder = folder.to_owned();
         Ok(Self {
             folder,
@@ -41,13 +51,43 @@ impl Results {
         })
     }
 
+    /// Where a file of the scene lies.
+    pub fn path(&self, file: &str) -> PathBuf {
+        self.folder.join(file)
+    }
+
+    /// A file of the scene.
+    ///
+    /// # Errors
+    /// When it is missing.
+    pub fn bytes(&self, file: &str) -> Result<Vec<u8>> {
+        fs::read(self.path(file)).with_context(|| format!("no {file}"))
+    }
+
     /// A file of the scene.
     ///
     /// # Errors
     /// When it is missing.
     pub fn text(&self, file: &str) -> Result<String> {
-        let bytes = fs::read(self.folder.join(file)).with_context(|| format!("no {file}"))?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        Ok(String::from_utf8_lossy(&self.bytes(file)?).into_owned())
+    }
+
+    /// What was typed as `line1`, `line2` and so on.
+    ///
+    /// # Errors
+    /// When one of them has not run to its end.
+    pub fn typed(&self) -> Result<Vec<Typed>> {
+        let mut typed = Vec::new();
+        while let Ok(text) = self.text(&format!("line{}.line", typed.len() + 1)) {
+            let times = end(&self.path(&format!("line{}.end", typed.len() + 1)))?;
+            typed.push(Typed {
+                text: text.trim_end().to_owned(),
+                begun: times.begun,
+                // The milliseconds were rounded down.
+                ended: times.begun + (times.millis + 1) * 1000,
+            });
+        }
+        Ok(typed)
     }
 
     /// What a command of the scene left.
@@ -55,7 +95,7 @@ impl Results {
     /// # Errors
     /// When it has not run to its end.
     pub fn ran(&self, name: &str) -> Result<Ran> {
-        let (code, millis) = end(&self.folder.join(format!("{name}.end")))?;
+        let End { code, millis, .. } = end(&self.path(&format!("{name}.end")))?;
         Ok(Ran {
             stdout: self.text(&format!("{name}.out"))?,
             name: name.to_owned(),
@@ -172,6 +212,21 @@ impl Ran {
         Ok(self)
     }
 
+    /// Demands that it printed these words.
+    ///
+    /// # Errors
+    /// With the first ones that are missing.
+    pub fn says(&self, words: &[&str]) -> Result<&Self> {
+        for words in words {
+            let (name, said) = (&self.name, self.stdout.trim_end());
+            ensure!(
+                said.contains(words),
+                "{name} does not say {words:?}: {said}"
+            );
+        }
+        Ok(self)
+    }
+
     /// Demands an error of this code.
     ///
     /// # Errors
@@ -184,8 +239,15 @@ impl Ran {
     }
 }
 
-/// `exit code, milliseconds`.
-fn end(path: &Path) -> Result<(i32, u64)> {
+/// How something ended: exit code, milliseconds, and for a command the microseconds since 1970
+/// at its start.
+struct End {
+    code: i32,
+    millis: u64,
+    begun: u64,
+}
+
+fn end(path: &Path) -> Result<End> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let text = fs::read_to_string(path).with_context(|| format!("no {name}"))?;
     let mut words = text.split_whitespace();
@@ -193,7 +255,11 @@ fn end(path: &Path) -> Result<(i32, u64)> {
         .next()
         .zip(words.next())
         .with_context(|| format!("{name} is empty"))?;
-    Ok((code.parse()?, millis.parse()?))
+    Ok(End {
+        code: code.parse()?,
+        millis: millis.parse()?,
+        begun: words.next().unwrap_or("0").parse()?,
+    })
 }
 
 /// Demands that a field of a JSON value is this.

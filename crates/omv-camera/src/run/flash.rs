@@ -2,18 +2,20 @@
 
 use std::ops::Range;
 
-use omv_boards::Role;
+use omv_boards::{MemoryKind, Region, Role};
 use omv_plan::{Image, Part};
 
 use super::Runner;
 use crate::Error;
-use crate::loader::CHUNK;
+use crate::programmer::CHUNK;
 
-/// The unit in which flash is compared and erased.
-const SECTOR: u32 = 0x1000;
+/// What is read of a unit to see whether the rest is worth reading.
+const PROBE: u32 = 0x1000;
+/// How much may be written although stopping was asked for: what takes 50 ms.
+const BRIEF: u64 = 0x1000;
 
-/// Chunks without one equal sector after which the rest is only probed.
-const GIVE_UP: u32 = 4;
+/// Bytes without one equal unit after which the rest is only probed.
+const GIVE_UP: u32 = 4 * CHUNK;
 
 impl Runner<'_, '_> {
     pub(super) fn configure(&mut self) -> Result<(), Error> {
@@ -26,9 +28,9 @@ impl Runner<'_, '_> {
         let facts = self.facts()?;
         self.changed = true;
         let loader = self.loader()?;
-        loader.erase(start..start + size)?;
+        loader.erase_range(start..start + size)?;
         loader.configure(facts, facts.fcb_option)?;
-        let block = loader.read(start, facts.fcb_read)?;
+        let block = loader.read_at(start, facts.fcb_read)?;
         let tag = facts.fcb_tag;
         match block
             .iter()
@@ -49,50 +51,65 @@ impl Runner<'_, '_> {
     }
 
     pub(super) fn save(&mut self, region: &str, start: u32, size: u32) -> Result<(), Error> {
+        let place = self.region(region)?;
         let mut bytes = Vec::with_capacity(size as usize);
         let whole = start..start + size;
         for chunk in chunks(std::slice::from_ref(&whole)) {
             self.check_stop("saving")?;
-            bytes.extend(self.loader()?.read(chunk.start, chunk.end - chunk.start)?);
+            bytes.extend(self.programmer()?.read(place, chunk)?);
             self.moved(bytes.len() as u64, size.into());
         }
         (self.context.keep)(region, &bytes).map_err(Error::NotKept)
     }
 
-    /// Notes the sectors that already hold what the image has.
+    /// Notes the units that already hold what the image has.
     pub(super) fn compare(&mut self, part: &Part) -> Result<String, Error> {
         let plan = self.plan;
         let image = &plan.images[part.image];
-        let spans = within(&part.spans, image);
-        let total = length(&spans);
+        let place = self.region(&image.region)?;
+        let units = plan.units(part);
+        let total = length(&within(&units, image));
         let mut equal = Vec::new();
         let (mut done, mut same) = (0, 0);
         let mut different_in_a_row = 0;
-        for chunk in chunks(&spans) {
+        for group in groups(&units) {
             self.check_stop("comparing")?;
-            // Where nothing was equal for a while, one sector speaks for its chunk: reading all
-            // of what will be rewritten anyway costs more than it can save.
-            let probe = chunk.start..(chunk.start + SECTOR).min(chunk.end);
-            let hopeless = different_in_a_row >= GIVE_UP && !self.is_equal(image, &probe)?;
+            let (Some(first), Some(last)) = (group.first(), group.last()) else {
+                continue;
+            };
+            let whole = first.start..last.end.min(image.end());
+            // Where nothing was equal for a while, the beginning speaks for its group: reading
+            // all of what will be rewritten anyway costs more than it can save.
+            let probe = whole.start..(whole.start + PROBE).min(whole.end);
+            let hopeless = different_in_a_row >= GIVE_UP && !self.is_equal(place, image, &probe)?;
             let before = same;
             if !hopeless {
-                let bytes = self.loader()?.read(chunk.start, chunk.end - chunk.start)?;
-                for (index, read) in bytes.chunks(SECTOR as usize).enumerate() {
-                    let start = chunk.start + index as u32 * SECTOR;
-                    let end = start + read.len() as u32;
-                    if image.at(&(start..end)) == read {
-                        equal.push(start);
-                        same += u64::from(end - start);
+                let bytes = self.programmer()?.read(place, whole.clone())?;
+                for unit in within(group, image) {
+                    let from = (unit.start - whole.start) as usize;
+                    let to = (unit.end - whole.start) as usize;
+                    if bytes.get(from..to) == Some(image.at(&unit)) {
+                        equal.push(unit.start);
+                        same += u64::from(unit.end - unit.start);
                     }
                 }
             }
+            let size = whole.end - whole.start;
             different_in_a_row = if same == before {
-                different_in_a_row + 1
+                different_in_a_row + size
             } else {
                 0
             };
-            done += u64::from(chunk.end - chunk.start);
+            done += u64::from(size);
             self.moved(done, total);
+        }
+        // The lock of such a memory opens with the first block: it is always written.
+        let locked = place.memory == MemoryKind::Mram && same < total;
+        if locked && equal.first() == part.spans.first().map(|span| &span.start) {
+            let first = equal.remove(0);
+            let lost = units.iter().filter(|unit| unit.start == first);
+            let lost: Vec<Range<u32>> = lost.cloned().collect();
+            same -= length(&within(&lost, image));
         }
         self.equal.insert(part.image, equal);
         self.report(part.image).skipped_bytes = same;
@@ -105,21 +122,39 @@ impl Runner<'_, '_> {
     }
 
     /// Whether the flash already holds what the image has in a range.
-    fn is_equal(&mut self, image: &Image, range: &Range<u32>) -> Result<bool, Error> {
-        let read = self.loader()?.read(range.start, range.end - range.start)?;
+    fn is_equal(
+        &mut self,
+        place: &Region,
+        image: &Image,
+        range: &Range<u32>,
+    ) -> Result<bool, Error> {
+        let read = self.programmer()?.read(place, range.clone())?;
         Ok(image.at(range) == read)
     }
 
+    /// The region of this name.
+    fn region(&self, name: &str) -> Result<&'static Region, Error> {
+        let region = self.plan.board.region(name);
+        region.ok_or_else(|| Error::NoPartition {
+            region: name.to_owned(),
+        })
+    }
+
     pub(super) fn erase(&mut self, part: &Part) -> Result<String, Error> {
-        let spans = self.differing(part);
-        let total = length(&spans);
+        let place = self.region(&self.plan.images[part.image].region)?;
+        let units = self.differing(part);
+        let total = length(&units);
         let mut done = 0;
-        for chunk in chunks(&spans) {
+        for group in groups(&units) {
+            let (Some(first), Some(last)) = (group.first(), group.last()) else {
+                continue;
+            };
             self.check_stop("erasing")?;
-            let size = u64::from(chunk.end - chunk.start);
-            self.vectors_erased |= self.holds_vectors(&chunk);
+            let range = first.start..last.end;
+            let size = u64::from(range.end - range.start);
+            self.vectors_erased |= self.holds_vectors(&range);
             self.changed = true;
-            self.loader()?.erase(chunk)?;
+            self.programmer()?.erase(place, range)?;
             done += size;
             self.report(part.image).erased_bytes += size;
             self.moved(done, total);
@@ -130,21 +165,26 @@ impl Runner<'_, '_> {
     pub(super) fn write(&mut self, part: &Part) -> Result<String, Error> {
         let plan = self.plan;
         let image = &plan.images[part.image];
-        let spans = within(&self.differing(part), image);
+        let place = self.region(&image.region)?;
+        let spans = joined(within(&self.differing(part), image));
         let total = length(&spans);
         let mut done = 0;
         // What takes 50 ms and makes the camera start again is not worth stopping before.
-        let brief = self.vectors_erased && total <= u64::from(SECTOR);
+        let brief = self.vectors_erased && total <= BRIEF;
         for chunk in chunks(&spans) {
             if !brief {
                 self.check_stop("writing")?;
             }
             let bytes = image.at(&chunk);
-            self.loader()?.write(chunk.start, bytes)?;
+            self.changed = true;
+            self.programmer()?.write(place, chunk.start, bytes)?;
             self.vectors_erased &= !self.holds_vectors(&chunk);
             done += bytes.len() as u64;
             self.report(part.image).written_bytes += bytes.len() as u64;
             self.moved(done, total);
+        }
+        if total > 0 {
+            self.programmer()?.finish()?;
         }
         Ok(amount(total))
     }
@@ -152,12 +192,13 @@ impl Runner<'_, '_> {
     pub(super) fn verify(&mut self, part: &Part) -> Result<String, Error> {
         let plan = self.plan;
         let image = &plan.images[part.image];
-        let spans = within(&self.differing(part), image);
+        let place = self.region(&image.region)?;
+        let spans = joined(within(&self.differing(part), image));
         let total = length(&spans);
         let mut done = 0;
         for chunk in chunks(&spans) {
             self.check_stop("verifying")?;
-            let read = self.loader()?.read(chunk.start, chunk.end - chunk.start)?;
+            let read = self.programmer()?.read(place, chunk.clone())?;
             let wrote = image.at(&chunk);
             if let Some(at) = wrote
                 .iter()
@@ -179,19 +220,25 @@ impl Runner<'_, '_> {
     }
 
     pub(super) fn blank(&mut self, region: &str, start: u32, size: u32) -> Result<(), Error> {
+        let place = self.region(region)?;
         let whole = start..start + size;
+        if !self.programmer()?.reads() {
+            self.check_stop("erasing")?;
+            self.changed = true;
+            return self.programmer()?.blank(place, whole).map(drop);
+        }
         for chunk in chunks(std::slice::from_ref(&whole)) {
             self.check_stop("erasing")?;
             self.changed = true;
-            self.loader()?.erase(chunk.clone())?;
-            let read = self.loader()?.read(chunk.start, chunk.end - chunk.start)?;
-            if let Some(at) = read.iter().position(|byte| *byte != 0xFF) {
+            let blank = self.programmer()?.blank(place, chunk.clone())?;
+            let read = self.programmer()?.read(place, chunk.clone())?;
+            if let Some(at) = read.iter().position(|byte| *byte != blank) {
                 let (address, read) = (chunk.start + at as u32, read[at]);
                 let region = region.to_owned();
                 return Err(Error::VerifyFailed {
                     region,
                     address,
-                    wrote: 0xFF,
+                    wrote: blank,
                     read,
                 });
             }
@@ -222,7 +269,7 @@ impl Runner<'_, '_> {
             return Ok("not needed, nothing else differs".into());
         }
         let size = sector.end - sector.start;
-        let now = self.loader()?.read(sector.start, size)?;
+        let now = self.loader()?.read_at(sector.start, size)?;
         let page = (park.page - sector.start) as usize;
         let free = now[page..page + record.len()]
             .iter()
@@ -240,11 +287,11 @@ impl Runner<'_, '_> {
             parked[..from.len()].copy_from_slice(from);
             parked[page..page + record.len()].copy_from_slice(&record);
             let loader = self.loader()?;
-            loader.erase(sector.clone())?;
-            loader.write(sector.start, &parked)?;
+            loader.erase_range(sector.clone())?;
+            loader.write_at(sector.start, &parked)?;
             self.vectors_erased = false;
         } else {
-            self.loader()?.write(park.page, &record)?;
+            self.loader()?.write_at(park.page, &record)?;
         }
         // Whatever was equal there is not any more: the last part must write it.
         if let Some(equal) = self.equal.get_mut(&image) {
@@ -319,28 +366,35 @@ impl Runner<'_, '_> {
         let equal = self.equal.get(&image).map_or(&[][..], Vec::as_slice);
         let is_equal = |start: u32| sector.contains(&start) || equal.binary_search(&start).is_ok();
         let image = &self.plan.images[image];
-        let mut sectors = (image.start..image.end()).step_by(SECTOR as usize);
+        let size = sector.end - sector.start;
+        let mut sectors = (image.start..image.end()).step_by(size as usize);
         sectors.all(is_equal)
     }
 
-    /// The sectors of a part that are not known to be equal, neighbours joined.
+    /// The units of a part that are not known to be equal.
     fn differing(&self, part: &Part) -> Vec<Range<u32>> {
         let equal = self.equal.get(&part.image).map_or(&[][..], Vec::as_slice);
-        let mut spans: Vec<Range<u32>> = Vec::new();
-        for span in &part.spans {
-            for start in (span.start..span.end).step_by(SECTOR as usize) {
-                if equal.binary_search(&start).is_ok() {
-                    continue;
-                }
-                let end = (start + SECTOR).min(span.end);
-                match spans.last_mut() {
-                    Some(last) if last.end == start => last.end = end,
-                    _ => spans.push(start..end),
-                }
-            }
-        }
-        spans
+        let mut units = self.plan.units(part);
+        units.retain(|unit| equal.binary_search(&unit.start).is_err());
+        units
     }
+}
+
+/// Neighbouring units in groups of at most a chunk; a unit that is larger stands alone.
+fn groups(units: &[Range<u32>]) -> impl Iterator<Item = &[Range<u32>]> {
+    units.chunk_by(|one, next| one.end == next.start && one.start / CHUNK == (next.end - 1) / CHUNK)
+}
+
+/// Neighbours made one.
+fn joined(spans: Vec<Range<u32>>) -> Vec<Range<u32>> {
+    let mut all: Vec<Range<u32>> = Vec::new();
+    for span in spans {
+        match all.last_mut() {
+            Some(last) if last.end == span.start => last.end = span.end,
+            _ => all.push(span),
+        }
+    }
+    all
 }
 
 /// Spans cut to the bytes an image has.

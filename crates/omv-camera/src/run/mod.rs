@@ -12,13 +12,17 @@ use std::time::Duration;
 
 use omv_boards::State;
 use omv_link::LinkError;
-use omv_plan::{Plan, Step, sha256};
+use omv_plan::{Image, Job, Plan, Step, sha256};
 use omv_wire::identify::Who;
 use serde::Serialize;
 
 use crate::look::version;
+use crate::programmer::Programmer;
 use crate::wait::Stop;
-use crate::{Error, Event, Found, Loader};
+use crate::{Error, Event, Found};
+
+/// Runs a chip maker's own program: what for, the files it needs, the camera.
+pub type Vendor<'a> = dyn FnMut(Job, &[&Image], &Found) -> Result<(), Error> + 'a;
 
 /// What an execution needs besides the plan.
 pub struct Context<'a> {
@@ -30,6 +34,8 @@ pub struct Context<'a> {
     pub tell: &'a mut dyn FnMut(Event),
     /// Keeps what is read from the camera: region name and bytes.
     pub keep: &'a mut dyn FnMut(&str, &[u8]) -> io::Result<()>,
+    /// Has a chip maker's own program do what only it can.
+    pub vendor: &'a mut Vendor<'a>,
     /// Asked for to stop.
     pub stop: Stop,
 }
@@ -120,7 +126,7 @@ pub(crate) struct Runner<'p, 'c> {
     plan: &'p Plan,
     context: Context<'c>,
     step: usize,
-    loader: Option<Loader>,
+    programmer: Option<Box<dyn Programmer>>,
     state: State,
     /// Per image: start addresses of the sectors that are known to be equal.
     equal: BTreeMap<usize, Vec<u32>>,
@@ -141,7 +147,7 @@ impl<'p, 'c> Runner<'p, 'c> {
             plan,
             context,
             step: 0,
-            loader: None,
+            programmer: None,
             state,
             equal: BTreeMap::new(),
             reports: BTreeMap::new(),
@@ -159,7 +165,7 @@ impl<'p, 'c> Runner<'p, 'c> {
     /// One step; what came of it, if that is worth a word.
     fn one(&mut self, step: &Step) -> Result<Option<String>, Error> {
         match step {
-            Step::Enter { expect, limit } => self.enter(*expect, *limit)?,
+            Step::Enter { by, expect, limit } => self.enter(*by, expect, *limit)?,
             Step::Restart { limit } => self.restart(*limit)?,
             Step::Hands { ask, expect, limit } => self.hands(ask, expect, *limit)?,
             Step::Hold { expect } => self.hold(*expect)?,
@@ -186,6 +192,12 @@ impl<'p, 'c> Runner<'p, 'c> {
                 start,
                 size,
             } => self.blank(region, *start, *size)?,
+            Step::Vendor { job, images } => {
+                let plan = self.plan;
+                let images: Vec<&Image> = images.iter().map(|at| &plan.images[*at]).collect();
+                self.changed = true;
+                (self.context.vendor)(*job, &images, &self.context.found)?;
+            }
             Step::ReadFuse { word, mask } => return self.read_fuse(*word, *mask).map(Some),
             Step::BurnFuse { word, mask } => return self.burn_fuse(*word, *mask).map(Some),
             Step::Leave { expect, limit } => return self.leave(*expect, *limit),

@@ -8,8 +8,11 @@ use omv_link::{Function, LinkError, drive};
 use omv_wire::sdp::{Exchange, Failure, Request, Setup, Wire};
 use omv_wire::v2;
 
+use omv_plan::Knock;
+
 use super::Runner;
-use crate::look::{ask, reset, version};
+use crate::look::{ask, reset, touch, version};
+use crate::programmer::{self, Programmer};
 use crate::wait::{Awaited, Waited, snapshot, wait_for};
 use crate::{Error, Event, Found, Loader};
 
@@ -17,27 +20,63 @@ use crate::{Error, Event, Found, Loader};
 /// normal start.
 const CRASHES: u32 = 3;
 
+/// Cameras of one model have either of these bootloaders, and only entering one tells which.
+fn is_old_pair(one: State, other: State) -> bool {
+    matches!(
+        (one, other),
+        (State::Dfu, State::LegacyBl) | (State::LegacyBl, State::Dfu)
+    )
+}
+
 impl Runner<'_, '_> {
     pub(super) fn facts(&self) -> Result<&'static Mboot, Error> {
         self.plan.board.mboot.as_ref().ok_or(Error::NoCamera)
     }
 
+    pub(super) fn programmer(&mut self) -> Result<&mut dyn Programmer, Error> {
+        let doing = "talking to its bootloader".to_owned();
+        match &mut self.programmer {
+            Some(programmer) => Ok(&mut **programmer),
+            None => Err(Error::Gone { doing }),
+        }
+    }
+
+    /// The bootloader of the RT1062, for the steps that only it has.
     pub(super) fn loader(&mut self) -> Result<&mut Loader, Error> {
         let doing = "talking to its bootloader".to_owned();
-        self.loader.as_mut().ok_or(Error::Gone { doing })
+        let loader = self.programmer()?.as_loader();
+        loader.ok_or(Error::Gone { doing })
     }
 
     /// Running firmware into the bootloader.
-    pub(super) fn enter(&mut self, expect: State, limit: Duration) -> Result<(), Error> {
-        self.send_away(v2::Leave::Bootloader, expect, limit)
+    pub(super) fn enter(
+        &mut self,
+        by: Knock,
+        expect: &[State],
+        limit: Duration,
+    ) -> Result<(), Error> {
+        if by == Knock::Command {
+            return self.send_away(v2::Leave::Bootloader, expect, limit);
+        }
+        let before = snapshot(&self.context.found.bus)?;
+        touch(&self.context.found)?;
+        let found = self.await_state(expect, limit, before, |_| {})?;
+        let state = found.state_of(self.plan.board, expect);
+        self.arrived(found, state);
+        Ok(())
     }
 
     /// Running firmware through a restart.
     pub(super) fn restart(&mut self, limit: Duration) -> Result<(), Error> {
-        self.send_away(v2::Leave::Reset, State::Run, limit)
+        self.send_away(v2::Leave::Reset, &[State::Run], limit)
     }
 
-    fn send_away(&mut self, leave: v2::Leave, expect: State, limit: Duration) -> Result<(), Error> {
+    fn send_away(
+        &mut self,
+        leave: v2::Leave,
+        expect: &[State],
+        limit: Duration,
+    ) -> Result<(), Error> {
         let generation = match &self.context.who {
             Some(who) => who.generation,
             None => ask(&self.context.found)?.generation,
@@ -45,8 +84,9 @@ impl Runner<'_, '_> {
         // Armed before the trigger is pulled: the bootloader leaves again after 1.5 s.
         let before = snapshot(&self.context.found.bus)?;
         reset(&self.context.found, generation, leave)?;
-        let found = self.await_state(&[expect], limit, before, |_| {})?;
-        self.arrived(found, expect);
+        let found = self.await_state(expect, limit, before, |_| {})?;
+        let state = found.state_of(self.plan.board, expect);
+        self.arrived(found, state);
         Ok(())
     }
 
@@ -95,7 +135,7 @@ impl Runner<'_, '_> {
         })?;
         match waited {
             Waited::Here(found) => {
-                let state = found.state();
+                let state = found.state_of(self.plan.board, expect);
                 self.arrived(found, state);
                 Ok(())
             }
@@ -116,8 +156,22 @@ impl Runner<'_, '_> {
 
     /// The first word to a bootloader.
     pub(super) fn hold(&mut self, expect: State) -> Result<(), Error> {
-        let facts = self.facts()?;
-        let (loader, state) = Loader::open(&self.context.found, facts)?;
+        let plan = self.plan;
+        let found = &self.context.found;
+        // A bootloader that the plan was not made for, but another one would be.
+        if self.state != expect
+            && found.may_be(plan.board, &[self.state])
+            && is_old_pair(self.state, expect)
+        {
+            let instead = self.state;
+            return Err(Error::OtherBootloader {
+                expected: expect,
+                instead,
+            });
+        }
+        let needs = plan.regions_from(self.step);
+        let (programmer, state) =
+            programmer::open(found, plan.board, expect, &needs, plan.careful)?;
         if state != expect {
             let instead = format!("it is `{state}`");
             return Err(Error::NotThere {
@@ -126,7 +180,7 @@ impl Runner<'_, '_> {
                 instead,
             });
         }
-        self.loader = Some(loader);
+        self.programmer = Some(programmer);
         self.state = state;
         Ok(())
     }
@@ -178,8 +232,8 @@ impl Runner<'_, '_> {
         limit: Duration,
     ) -> Result<Option<String>, Error> {
         let before = snapshot(&self.context.found.bus)?;
-        if let Some(loader) = self.loader.take() {
-            match loader.reset() {
+        if let Some(programmer) = self.programmer.take() {
+            match programmer.leave() {
                 Ok(()) | Err(Error::Gone { .. } | Error::Link(LinkError::Gone)) => {}
                 Err(other) => return Err(other),
             }
@@ -190,9 +244,10 @@ impl Runner<'_, '_> {
         } else {
             vec![expect]
         };
+        let (board, left) = (self.plan.board, self.state);
         let mut bootloaders = 0;
         let found = self.await_state(&states, limit, before, |other| {
-            bootloaders += u32::from(other.state() == State::Sbl);
+            bootloaders += u32::from(other.may_be(board, &[left]));
         });
         let found = match found {
             Err(Error::NotThere { .. }) if bootloaders >= CRASHES => {
@@ -200,7 +255,7 @@ impl Runner<'_, '_> {
             }
             other => other?,
         };
-        let state = found.state();
+        let state = found.state_of(board, &states);
         self.arrived(found, state);
         Ok((state == State::Sdp).then(|| "the wire keeps it in its ROM".to_owned()))
     }
@@ -214,7 +269,7 @@ impl Runner<'_, '_> {
     }
 
     fn arrived(&mut self, found: Found, state: State) {
-        self.loader = None;
+        self.programmer = None;
         let place = found.seen.place.to_string();
         (self.context.tell)(Event::State {
             place,

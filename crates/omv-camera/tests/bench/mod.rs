@@ -198,6 +198,7 @@ impl Bench {
             who: looked.who,
             tell: &mut tell,
             keep: &mut keep,
+            vendor: &mut |_, _, _| unreachable!(),
             stop: stop.clone(),
         };
         run(plan, context)
@@ -262,5 +263,13 @@ pub fn refusal(error: Error) -> Refusal {
     match error {
         Error::Refused(refusal) => refusal,
         other => panic!("not a refusal: {other}"),
+    }
+}
+
+/// The wish to erase the disk after saving it.
+pub fn saved() -> omv_plan::Wish {
+    omv_plan::Wish {
+        save_disk: true,
+        ..omv_plan::Wish::default()
     }
 }

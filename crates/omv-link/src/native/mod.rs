@@ -16,6 +16,7 @@ mod console;
 mod control;
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;
+pub mod health;
 mod hid;
 #[cfg(unix)]
 mod node;

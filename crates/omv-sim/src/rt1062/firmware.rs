@@ -76,7 +76,7 @@ pub fn vectors(parts: &Parts) -> Vectors {
     let memory = [
         (0, 0x2_0000),
         (0x2000_0000, 0x2_0000),
-        (0x2020_0000, 0x4_0000),
+        (0x2020_0000, 0xC_0000),
     ];
     let in_ram = memory
         .iter()

@@ -24,16 +24,19 @@ const INTERVAL: Duration = Duration::from_micros(500);
 pub struct LoaderFace {
     talk: Talker<mboot::Camera<Memory>>,
     configured: bool,
+    /// A transfer of nothing came: it was taken, and no other one is ever asked for.
+    deaf: bool,
     held_since: Option<Duration>,
 }
 
 impl LoaderFace {
-    /// A loader that just started.
-    pub fn new(memory: Memory) -> Self {
-        let talk = Talker::new(mboot::Camera::new(Wire::Hid, memory));
+    /// A loader that just started, and that stays on the bus for `goodbye` after its last report.
+    pub fn new(memory: Memory, goodbye: Duration) -> Self {
+        let talk = Talker::new(mboot::Camera::new(Wire::Hid, memory)).lingering(goodbye);
         Self {
             talk,
             configured: false,
+            deaf: false,
             held_since: None,
         }
     }
@@ -106,6 +109,7 @@ impl Face for LoaderFace {
 
     fn configured(&mut self, _now: Duration) {
         self.configured = true;
+        self.deaf = false;
     }
 
     fn control(&mut self, _now: Duration, setup: &Setup, _data: &[u8]) -> Option<Vec<u8>> {
@@ -119,11 +123,15 @@ impl Face for LoaderFace {
     }
 
     fn accepts(&self, now: Duration, _endpoint: u8) -> bool {
-        self.talk.machine().busy_until() <= now && self.talk.is_on()
+        !self.deaf && self.talk.machine().busy_until() <= now && self.talk.is_on()
     }
 
     fn out(&mut self, now: Duration, endpoint: u8, data: &[u8]) {
-        if endpoint != ENDPOINTS.1 || data.is_empty() {
+        if endpoint != ENDPOINTS.1 {
+            return;
+        }
+        if data.is_empty() {
+            self.deaf = true;
             return;
         }
         if self.configured {
@@ -195,7 +203,7 @@ mod tests {
     #[test]
     fn the_descriptors_are_those_of_the_shipped_loaders() {
         let chip = Chip::new([0; 2], NorSpeed::default());
-        let face = LoaderFace::new(Memory::new(chip, Loader::Sbl));
+        let face = LoaderFace::new(Memory::new(chip, Loader::Sbl), Duration::ZERO);
         let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02X}")).collect::<String>();
         assert_eq!(
             hex(&face.device().encode()),

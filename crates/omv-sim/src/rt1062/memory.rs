@@ -24,14 +24,25 @@ pub enum Loader {
 const RAMS: [(u32, u32); 3] = [
     (0, 0x2_0000),
     (0x2000_0000, 0x2_0000),
-    (0x2020_0000, 0x4_0000),
+    (0x2020_0000, 0xC_0000),
 ];
+/// Ids and sizes in bytes of memories that the flashloader has drivers for and a camera has not.
+/// Cards have no size before they are found.
+const EXTERNAL: [(u32, u32); 5] = [
+    (0x100, 0x800_0000),
+    (0x101, 0x800_0000),
+    (0x110, 0x100_0000),
+    (0x120, 0),
+    (0x121, 0),
+];
+/// Bytes of a block of a file of commands.
+const SB_BLOCK: usize = 16;
 /// Where an image without a second stage of its own would be started.
 const OWN_ENTRY: u32 = 0x2000_2401;
 /// Memory id of the FlexSPI NOR.
 const NOR_ID: u32 = 9;
 /// End of the address window of FlexSPI, in which ranges are accepted before set-up.
-const WINDOW_END: u64 = 0x7000_0000;
+const WINDOW_END: u32 = 0x7000_0000;
 /// Status of the driver of another memory when it sees an option word that is not its own.
 const SEMC_INVALID_TAG: u32 = 21116;
 /// Status for the erase command no host may send to the SBL.
@@ -48,6 +59,11 @@ pub struct Memory {
     /// Flash bytes that do not fill a page yet, and where that page starts.
     page: Vec<u8>,
     page_start: u32,
+    /// The memory id of the read or write under way.
+    memory: u32,
+    /// The block of a file of commands that is being filled, and how many were before it.
+    sb_block: Vec<u8>,
+    sb_blocks: u32,
     /// When the flash will have done everything asked for.
     busy: Duration,
 }
@@ -65,6 +81,9 @@ impl Memory {
             rams,
             page,
             page_start: 0,
+            memory: 0,
+            sb_block: Vec::new(),
+            sb_blocks: 0,
             busy,
         }
     }
@@ -74,42 +93,58 @@ impl Memory {
         self.loader
     }
 
-    /// The first address and the bytes that the loader keeps for itself.
-    fn reserved(&self) -> (u32, u32) {
+    /// First and last addresses of what the loader says it keeps for itself. The resident one
+    /// says where it lies in flash and means where it runs, so its first pair is the wrong way
+    /// round and protects nothing.
+    fn reserved(&self) -> [u32; 4] {
         match self.loader {
-            Loader::Sbl => (0x2020_8000, 0x2020_D1FF),
-            Loader::Flashloader => (0x2020_8000, 0x2021_63FF),
+            Loader::Sbl => [0x6000_0000, 0x2000_8FFF, 0x2020_8000, 0x2020_D1FF],
+            Loader::Flashloader => [0x2000_2000, 0x2001_734C, 0x2020_8000, 0x2021_63FF],
         }
+    }
+
+    /// Whether a write would touch what the loader keeps for itself.
+    fn is_reserved(&self, start: u32, size: u32) -> bool {
+        let last = start.wrapping_add(size).wrapping_sub(1);
+        let [low, low_end, high, high_end] = self.reserved();
+        start <= low_end && low <= last || start <= high_end && high <= last
     }
 
     /// The RAM that holds a whole range, and the offset in it.
     fn ram(&self, start: u32, size: u32) -> Option<(usize, usize)> {
-        let inside = |(base, length): &(u32, u32)| {
-            start >= *base && u64::from(start) + u64::from(size) <= u64::from(base + length)
-        };
-        let at = RAMS.iter().position(inside)?;
+        let at = RAMS
+            .iter()
+            .position(|(base, length)| within(start, size, *base, base + length - 1))?;
         Some((at, (start - RAMS[at].0) as usize))
     }
 
     /// Whether a range lies in the flash, as far as the loader knows it.
     fn in_flash(&self, start: u32, size: u32) -> bool {
         let end = if self.configured {
-            u64::from(FLASH + FLASH_SIZE)
+            FLASH + FLASH_SIZE
         } else {
             WINDOW_END
         };
-        start >= FLASH && u64::from(start) + u64::from(size) <= end
+        within(start, size, FLASH, end - 1)
     }
 
-    fn check(&self, start: u32, size: u32) -> Result<(), u32> {
-        if self.ram(start, size).is_some() {
-            Ok(())
-        } else if self.in_flash(start, size) {
-            self.configured
+    /// Whether something can be done to a range of a memory.
+    fn check(&self, start: u32, size: u32, memory: u32) -> Result<(), u32> {
+        let external = |(id, _): &&(u32, u32)| self.loader == Loader::Flashloader && *id == memory;
+        // No other bits of an id are looked at before it is searched for.
+        match (memory >> 8) & 0xF {
+            0 if self.ram(start, size).is_some() => Ok(()),
+            0 if self.in_flash(start, size) => self
+                .configured
                 .then_some(())
-                .ok_or(status::MEMORY_NOT_CONFIGURED)
-        } else {
-            Err(status::MEMORY_RANGE_INVALID)
+                .ok_or(status::MEMORY_NOT_CONFIGURED),
+            1 => match EXTERNAL.iter().find(external) {
+                Some((_, bytes)) if start.wrapping_add(size) <= *bytes => {
+                    Err(status::MEMORY_NOT_CONFIGURED)
+                }
+                _ => Err(status::MEMORY_RANGE_INVALID),
+            },
+            _ => Err(status::MEMORY_RANGE_INVALID),
         }
     }
 
@@ -164,14 +199,17 @@ impl Memory {
         }
     }
 
-    /// The first word of an option block, if it may lie there.
+    /// The first word of an option block, if it may lie there: where code may lie.
     fn option_word(&self, address: u32) -> Option<u32> {
         if address == 0 {
             return None;
         }
-        let (ram, at) = self.ram(address, 0x200)?;
-        let word = self.rams[ram].get(at..at + 4)?;
-        Some(u32::from_le_bytes(word.try_into().ok()?))
+        if let Some((ram, at)) = self.ram(address, 0x200) {
+            let word = self.rams[ram].get(at..at + 4)?;
+            return Some(u32::from_le_bytes(word.try_into().ok()?));
+        }
+        let in_flash = self.configured && self.in_flash(address, 0x200);
+        in_flash.then(|| self.chip.lock().nor.word((address - FLASH) as usize))
     }
 
     /// Writes the block that tells the ROM how to reach the flash.
@@ -190,6 +228,12 @@ impl Memory {
             end
         };
         self.until(end)
+    }
+
+    /// Whether the loader goes there when it is told to.
+    fn is_code(&self, address: u32) -> bool {
+        let place = self.ram(address, 2).is_some() || self.configured && self.in_flash(address, 2);
+        !matches!(address, 0 | u32::MAX | OWN_ENTRY) && place
     }
 
     fn attributes(&self, memory: u32) -> Result<Vec<u32>, u32> {
@@ -221,12 +265,7 @@ impl Target for Memory {
             property::AVAILABLE_PERIPHERALS => vec![if sbl { 0x10 } else { 0x11 }],
             property::AVAILABLE_COMMANDS => vec![0x0005_6FDF],
             property::VERIFY_WRITES => vec![1],
-            property::RESERVED_REGIONS if sbl => {
-                vec![0x6000_0000, 0x2000_8FFF, 0x2020_8000, 0x2020_D1FF]
-            }
-            property::RESERVED_REGIONS => {
-                vec![0x2000_2000, 0x2001_734C, 0x2020_8000, 0x2021_63FF]
-            }
+            property::RESERVED_REGIONS => self.reserved().to_vec(),
             property::RAM_START_ADDRESS => vec![ram.0],
             property::RAM_SIZE => vec![ram.1],
             property::SYSTEM_DEVICE_ID => vec![0x1060],
@@ -239,7 +278,9 @@ impl Target for Memory {
     }
 
     fn set_property(&mut self, tag: u32, _value: u32) -> u32 {
-        let known = self.get_property(tag, 0) != Err(status::UNKNOWN_PROPERTY);
+        // The security state is the one property that can be read and is not known here.
+        let known = self.get_property(tag, 0) != Err(status::UNKNOWN_PROPERTY)
+            && tag != property::SECURITY_STATE;
         if known || tag == property::MAX_PACKET_SIZE {
             status::READ_ONLY_PROPERTY
         } else {
@@ -248,21 +289,20 @@ impl Target for Memory {
     }
 
     fn erase(&mut self, start: u32, size: u32, memory: u32) -> Outcome {
-        if memory >= 0x100 {
-            return Outcome::now(status::MEMORY_RANGE_INVALID);
-        }
-        if size == 0 {
+        if size == 0 && (memory >> 8) & 0xF <= 1 {
             return Outcome::now(status::SUCCESS);
+        }
+        if let Err(refused) = self.check(start, size, memory) {
+            return Outcome::now(refused);
         }
         if self.ram(start, size).is_some() {
             return Outcome::now(status::MEMORY_NO_ERASE);
         }
-        if let Err(refused) = self.check(start, size) {
-            return Outcome::now(refused);
-        }
         let first = (start - FLASH) as usize / SECTOR;
-        let end = ((start - FLASH) as usize + size as usize).div_ceil(SECTOR);
-        self.erase_sectors(first, end - first)
+        // A size that goes around the address space can end before it starts.
+        let end = start.wrapping_add(size).saturating_sub(FLASH);
+        let end = (end as usize).div_ceil(SECTOR);
+        self.erase_sectors(first, end.saturating_sub(first))
     }
 
     fn erase_all(&mut self, memory: u32) -> Outcome {
@@ -279,28 +319,30 @@ impl Target for Memory {
         }
     }
 
-    fn begin_write(&mut self, start: u32, size: u32, _memory: u32) -> Result<(), u32> {
+    fn begin_write(&mut self, start: u32, size: u32, memory: u32) -> Result<(), u32> {
         self.page.clear();
         self.page_start = start;
-        let (first, last) = self.reserved();
-        let end = u64::from(start) + u64::from(size);
-        if end > u64::from(first) && start <= last {
+        self.memory = memory;
+        if size == 0 {
+            return Ok(());
+        }
+        if (memory >> 8) & 0xF == 0 && self.is_reserved(start, size) {
             return Err(status::MEMORY_RANGE_INVALID);
         }
-        // Flash that is not set up is found out only when data come.
-        match self.check(start, size) {
+        // A memory that is not set up is found out only when data come.
+        match self.check(start, size, memory) {
             Err(status::MEMORY_NOT_CONFIGURED) => Ok(()),
             other => other,
         }
     }
 
     fn write(&mut self, start: u32, bytes: &[u8]) -> Outcome {
+        if let Err(refused) = self.check(start, bytes.len() as u32, self.memory) {
+            return Outcome::now(refused);
+        }
         if let Some((ram, at)) = self.ram(start, bytes.len() as u32) {
             self.rams[ram][at..at + bytes.len()].copy_from_slice(bytes);
             return Outcome::now(status::SUCCESS);
-        }
-        if !self.configured {
-            return Outcome::now(status::MEMORY_NOT_CONFIGURED);
         }
         if !self.page_start.is_multiple_of(PAGE as u32) {
             return Outcome::now(status::FLEXSPI_NOR_ALIGNMENT);
@@ -328,11 +370,37 @@ impl Target for Memory {
         }
     }
 
-    fn begin_read(&mut self, start: u32, size: u32, _memory: u32) -> Result<(), u32> {
-        self.check(start, size)
+    /// A block that was left half filled is filled on by the next file, as the real ones do it.
+    fn begin_sb_file(&mut self) -> bool {
+        self.page.clear();
+        self.sb_blocks = 0;
+        true
+    }
+
+    /// The second block of such a file has its signature. There is no key in a camera, so no file
+    /// would be taken that has it.
+    fn sb_file(&mut self, bytes: &[u8]) -> Outcome {
+        for byte in bytes {
+            self.sb_block.push(*byte);
+            if self.sb_block.len() == SB_BLOCK {
+                self.sb_block.clear();
+                self.sb_blocks += 1;
+                if self.sb_blocks == 2 {
+                    return Outcome::now(status::SB_SIGNATURE);
+                }
+            }
+        }
+        Outcome::now(status::SUCCESS)
+    }
+
+    /// Nothing is looked at before there is something to read.
+    fn begin_read(&mut self, _start: u32, _size: u32, memory: u32) -> Result<(), u32> {
+        self.memory = memory;
+        Ok(())
     }
 
     fn read(&mut self, start: u32, size: u32) -> Result<Vec<u8>, u32> {
+        self.check(start, size, self.memory)?;
         if let Some((ram, at)) = self.ram(start, size) {
             return Ok(self.rams[ram][at..at + size as usize].to_vec());
         }
@@ -344,8 +412,11 @@ impl Target for Memory {
     }
 
     fn fill(&mut self, start: u32, size: u32, pattern: u32) -> Outcome {
+        if size == 0 {
+            return Outcome::now(status::SUCCESS);
+        }
         let begun = self.begin_write(start, size, 0);
-        if let Err(refused) = begun.and_then(|()| self.check(start, size)) {
+        if let Err(refused) = begun.and_then(|()| self.check(start, size, 0)) {
             return Outcome::now(refused);
         }
         let word = pattern.to_le_bytes();
@@ -386,6 +457,8 @@ impl Target for Memory {
     fn read_fuse(&mut self, index: u32, count: u32) -> Result<Vec<u32>, u32> {
         let fuses = self.chip.lock().fuses;
         match fuses.get(index as usize) {
+            // Of nothing, nothing is read, whatever the word.
+            _ if count == 0 => Ok(Vec::new()),
             Some(word) if count == 4 => Ok(vec![*word]),
             _ => Err(status::INVALID_ARGUMENT),
         }
@@ -394,6 +467,9 @@ impl Target for Memory {
     fn program_fuse(&mut self, index: u32, count: u32, words: &[u32]) -> Outcome {
         let mut parts = self.chip.lock();
         match (parts.fuses.get_mut(index as usize), words.first()) {
+            // Nothing is burned, and the bits are looked for in nothing.
+            (_, Some(0)) if count == 0 => Outcome::now(status::SUCCESS),
+            _ if count == 0 => Outcome::now(status::OTP_PROGRAM_FAILURE),
             (Some(fuse), Some(bits)) if count == 4 => {
                 *fuse |= bits;
                 Outcome {
@@ -405,9 +481,10 @@ impl Target for Memory {
         }
     }
 
-    fn execute(&mut self, address: u32, _argument: u32, _stack: u32) -> u32 {
-        let place = self.ram(address & !1, 4).is_some() || self.in_flash(address & !1, 4);
-        if address != 0 && address != OWN_ENTRY && place && self.configured {
+    fn execute(&mut self, address: u32, _argument: u32, stack: u32) -> u32 {
+        // One address more than memory: a stack grows down from its end.
+        let stacks = |(base, length): &(u32, u32)| (*base..=base + length).contains(&stack);
+        if self.is_code(address) && (stack == 0 || RAMS.iter().any(stacks)) {
             status::SUCCESS
         } else {
             status::INVALID_ARGUMENT
@@ -417,6 +494,13 @@ impl Target for Memory {
     fn call(&mut self, address: u32, argument: u32) -> Outcome {
         Outcome::now(self.execute(address, argument, 0))
     }
+}
+
+/// Whether a range lies between two addresses, in the loaders' 32 bits: one so large that it goes
+/// around the address space ends early.
+fn within(start: u32, size: u32, first: u32, last: u32) -> bool {
+    let end = start.wrapping_add(size).wrapping_sub(1);
+    (first..=last).contains(&start) && end <= last
 }
 
 /// Whether `word` begins an image vector table of a version the ROM accepts.

@@ -67,6 +67,9 @@ pub struct Times {
     pub firmware: Duration,
     /// Half-written firmware until the chip resets itself.
     pub crash: Duration,
+    /// ROM or loader from its last report until it is off the bus. A host needs a moment to read
+    /// that report: NXP's own tools lose it when the device is gone before they look.
+    pub goodbye: Duration,
 }
 
 impl Default for Times {
@@ -78,6 +81,7 @@ impl Default for Times {
             flashloader: millis(700),
             firmware: millis(1200),
             crash: millis(400),
+            goodbye: millis(30),
         }
     }
 }
@@ -326,17 +330,21 @@ impl Rt1062 {
     }
 
     fn become_now(&mut self, next: Next) {
-        let memory = |loader| Memory::new(self.chip.clone(), loader);
+        let goodbye = self.times.goodbye;
+        let loader = |loader| {
+            let memory = Memory::new(self.chip.clone(), loader);
+            Box::new(LoaderFace::new(memory, goodbye))
+        };
         let life = match next {
             Next::Reset => return self.boot(),
             Next::Application => return self.start_application(),
-            Next::Rom => Life::Rom(Box::new(RomFace::new(self.quirks))),
+            Next::Rom => Life::Rom(Box::new(RomFace::new(self.quirks, goodbye))),
             Next::Sbl { window } => {
-                let face = Box::new(LoaderFace::new(memory(Loader::Sbl)));
+                let face = loader(Loader::Sbl);
                 Life::Loader { face, window }
             }
             Next::Flashloader => {
-                let face = Box::new(LoaderFace::new(memory(Loader::Flashloader)));
+                let face = loader(Loader::Flashloader);
                 Life::Loader { face, window: None }
             }
             Next::Firmware(firmware) => {

@@ -29,7 +29,7 @@ const BAD_IMAGE: u32 = 0x3305_0A00;
 /// What it answers to a write outside memory: HAB's failure, invalid address.
 const BAD_ADDRESS: u32 = 0x3322_0000;
 /// RAM a program can be put into: DTCM, OCRAM.
-const RAMS: [(u32, usize); 2] = [(0x2000_0000, 0x2_0000), (0x2020_0000, 0x4_0000)];
+const RAMS: [(u32, usize); 2] = [(0x2000_0000, 0x2_0000), (0x2020_0000, 0xC_0000)];
 
 /// The ROM on USB.
 pub struct RomFace {
@@ -38,9 +38,9 @@ pub struct RomFace {
 }
 
 impl RomFace {
-    /// A ROM that just started.
-    pub fn new(quirks: Quirks) -> Self {
-        let talk = Talker::new(rom(quirks, false));
+    /// A ROM that just started, and that stays on the bus for `goodbye` after its last report.
+    pub fn new(quirks: Quirks, goodbye: Duration) -> Self {
+        let talk = Talker::new(rom(quirks, false)).lingering(goodbye);
         Self {
             talk,
             out_endpoint: quirks.rom_out_endpoint,

@@ -91,9 +91,12 @@ pub fn flashloader() -> Vec<u8> {
 pub fn flash_configuration() -> [u8; 512] {
     let mut block = [0; 512];
     block[..8].copy_from_slice(b"FCFB\x00\x04\x01\x56");
+    // Reads are clocked by the pad of DQS, as 166 MHz needs.
+    block[0x0C] = 1;
     block[0x50..0x54].copy_from_slice(&0x0100_0000_u32.to_le_bytes());
     block[0x1C0..0x1C4].copy_from_slice(&256_u32.to_le_bytes());
     block[0x1C4..0x1C8].copy_from_slice(&4096_u32.to_le_bytes());
+    block[0x1D0..0x1D4].copy_from_slice(&0x1_0000_u32.to_le_bytes());
     block
 }
 

@@ -11,15 +11,15 @@
 use std::time::Duration;
 
 use super::codec::{Command, Response, tag};
-use super::port::{Next, Port, Quirks, Told};
+use super::port::{COMMAND, Next, Port, Quirks, Told};
 use super::{Outcome, Target, Wire, property, status};
 use crate::{Input, Machine, Turn};
 
 /// Silence of a host after which a leaving camera does not wait for an acknowledgement.
 const GOODBYE: Duration = Duration::from_millis(100);
 
-/// Bytes of the buffer a command is read into; it is cleared before.
-const COMMAND_BUFFER: usize = 32;
+/// The part of a property's word that is looked at.
+const PROPERTY: u32 = 0xFF;
 
 /// How a camera leaves the bus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl<T: Target> Camera<T> {
     pub fn with_quirks(wire: Wire, packet: usize, quirks: Quirks, target: T) -> Self {
         Self {
             target,
-            port: Port::new(wire, packet.clamp(COMMAND_BUFFER, u16::MAX.into()), quirks),
+            port: Port::new(wire, packet.clamp(COMMAND, u16::MAX.into()), quirks),
             phase: Phase::Idle,
             busy: Duration::ZERO,
             held: None,
@@ -127,12 +127,17 @@ impl<T: Target> Camera<T> {
                 self.port.acknowledge(mark, now, self.busy);
             }
             // The early command is lost.
-            (Told::Command(_), Phase::Writing { tag, .. } | Phase::Refusing { tag, .. }) => {
+            (
+                Told::Command(_) | Told::Wrong,
+                Phase::Writing { tag, .. } | Phase::Refusing { tag, .. },
+            ) => {
                 self.phase = Phase::Idle;
                 self.port.stop(self.busy);
+                let outcome = self.target.end_write();
+                self.spend(now, outcome);
                 self.generic(status::FAIL, tag);
             }
-            (Told::Data(_), Phase::Idle) => {}
+            (Told::Data(_) | Told::Wrong, Phase::Idle) => {}
             (Told::Data(_), Phase::Refusing { tag, status }) => {
                 self.phase = Phase::Idle;
                 self.port.stop(self.busy);
@@ -153,15 +158,12 @@ impl<T: Target> Camera<T> {
         let (status, over) = if bytes.is_empty() {
             (status::ABORT_DATA_PHASE, true)
         } else {
-            let outcome = self.target.write(at, bytes);
-            match self.spend(now, outcome) {
-                status::SUCCESS if left > 0 => (status::SUCCESS, false),
-                status::SUCCESS => {
-                    let outcome = self.target.end_write();
-                    (self.spend(now, outcome), true)
-                }
-                failed => (failed, true),
-            }
+            let outcome = match tag {
+                tag::RECEIVE_SB_FILE => self.target.sb_file(bytes),
+                _ => self.target.write(at, bytes),
+            };
+            let status = self.spend(now, outcome);
+            (status, status != status::SUCCESS || left == 0)
         };
         if !over {
             let at = at.wrapping_add(size);
@@ -170,30 +172,38 @@ impl<T: Target> Camera<T> {
             return;
         }
         self.phase = Phase::Idle;
+        // What came is finished even if no more will; a failure before that stays the answer.
+        let outcome = self.target.end_write();
+        let finished = self.spend(now, outcome);
         // A host that has sent its last packet, or given up, needs no telling to stop.
         if left > 0 && !bytes.is_empty() {
             self.port.stop(self.busy);
         } else {
             self.port.acknowledge(mark, now, self.busy);
         }
-        self.generic(status, tag);
+        let failed = status != status::SUCCESS;
+        self.generic(if failed { status } else { finished }, tag);
     }
 
     fn on_command(&mut self, now: Duration, payload: &[u8]) {
-        let mut buffer = [0; COMMAND_BUFFER];
+        // Nothing at all is not even an unknown command.
+        if payload.is_empty() {
+            return;
+        }
+        let mut buffer = [0; COMMAND];
         for (to, from) in buffer.iter_mut().zip(payload) {
             *to = *from;
         }
-        // Words beyond the buffer do not exist, whatever the count says.
+        // The count is not looked at: a command takes as many words as it needs.
         let [_, _, _, count, ..] = &mut buffer;
-        *count = (*count).min(7);
+        *count = 7;
         let Ok(command) = Command::decode(&buffer) else {
             return;
         };
         let (first, second, third) = (command.word(0), command.word(1), command.word(2));
         let target = &mut self.target;
         let outcome = match command.tag() {
-            tag::GET_PROPERTY => return self.get_property(first, second),
+            tag::GET_PROPERTY => return self.get_property(first & PROPERTY, second),
             tag::READ_MEMORY => return self.read_memory(first, second, third),
             tag::WRITE_MEMORY => return self.write_memory(now, first, second, third),
             tag::FLASH_READ_ONCE => {
@@ -202,10 +212,14 @@ impl<T: Target> Camera<T> {
                 let response = Response::flash_read_once(answer);
                 return self.port.respond(self.busy, &response);
             }
+            tag::RECEIVE_SB_FILE if target.begin_sb_file() => {
+                self.generic(status::SUCCESS, command.tag());
+                return self.begin_data(now, command.tag(), 0, first);
+            }
             tag::FLASH_ERASE_ALL => target.erase_all(first),
             tag::FLASH_ERASE_REGION => target.erase(first, second, third),
             tag::FILL_MEMORY => target.fill(first, second, third),
-            tag::SET_PROPERTY => Outcome::now(target.set_property(first, second)),
+            tag::SET_PROPERTY => Outcome::now(target.set_property(first & PROPERTY, second)),
             tag::CONFIGURE_MEMORY => target.configure(first, second),
             tag::FLASH_PROGRAM_ONCE => {
                 let words = command.words().get(2..).unwrap_or_default();
@@ -284,19 +298,19 @@ impl<T: Target> Camera<T> {
                 }
                 self.generic(status, tag);
             }
-            Ok(()) if size == 0 => {
-                let outcome = self.target.end_write();
-                let status = self.spend(now, outcome);
-                self.generic(status, tag);
-            }
-            Ok(()) => {
-                self.phase = Phase::Writing {
-                    tag,
-                    at: start,
-                    left: size,
-                };
-            }
+            Ok(()) => self.begin_data(now, tag, start, size),
         }
+    }
+
+    /// Takes data from here on, if there are any.
+    fn begin_data(&mut self, now: Duration, tag: u8, at: u32, left: u32) {
+        if left > 0 {
+            self.phase = Phase::Writing { tag, at, left };
+            return;
+        }
+        let outcome = self.target.end_write();
+        let status = self.spend(now, outcome);
+        self.generic(status, tag);
     }
 
     /// Says the next packet of a read, made only now: a read may be larger than memory here.

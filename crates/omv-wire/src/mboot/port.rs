@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use super::Wire;
 use super::codec::Response;
-use super::hid::{self, HEADER, Report};
+use super::hid::{self, HEADER};
 use super::uart::{Frame, Heard, Pong, Scanner, encode_command, encode_data};
 
 /// Packets that may wait to be sent. A host that does not read is not listened to.
 const QUEUE: usize = 16;
+
+/// Bytes of a command that are looked at.
+pub(super) const COMMAND: usize = 32;
 
 /// What is not certain of the real loaders, or differs between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +45,11 @@ impl Default for Quirks {
 
 /// What the host said, freed of framing.
 pub(super) enum Told {
+    /// At least [`COMMAND`] bytes over HID, the last of them perhaps not the host's.
     Command(Vec<u8>),
     Data(Vec<u8>),
+    /// A report that is neither, or that claims more than it carries.
+    Wrong,
     /// The host wants no more data.
     Stop,
     Ping,
@@ -70,6 +76,9 @@ pub(super) struct Port {
     packet: usize,
     pub(super) quirks: Quirks,
     scanner: Scanner,
+    /// HID: reports of both directions lie in one buffer, and nobody ever clears it. What stands
+    /// behind a short one is what stood there before.
+    buffer: Vec<u8>,
     last_byte: Duration,
     out: VecDeque<Item>,
     /// Repetitions and the like, which pass everything else.
@@ -84,6 +93,10 @@ impl Port {
             packet,
             quirks,
             scanner: Scanner::new(packet),
+            buffer: match wire {
+                Wire::Hid => vec![0; HEADER + packet],
+                Wire::Uart => Vec::new(),
+            },
             last_byte: Duration::ZERO,
             out: VecDeque::new(),
             urgent: VecDeque::new(),
@@ -111,17 +124,26 @@ impl Port {
         }
     }
 
-    fn report(&self, bytes: &[u8]) -> Option<Told> {
-        if bytes.len() > HEADER + self.packet {
+    fn report(&mut self, bytes: &[u8]) -> Option<Told> {
+        if bytes.len() > self.buffer.len() {
             return None;
         }
-        // A report that claims more than it carries is dropped without a word.
-        match Report::decode(bytes).ok()? {
-            Report { id, payload } if id == hid::COMMAND_OUT => {
-                Some(Told::Command(payload.to_vec()))
-            }
-            Report { id, payload } if id == hid::DATA_OUT => Some(Told::Data(payload.to_vec())),
-            _ => None,
+        for (to, from) in self.buffer.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+        let (header, rest) = self.buffer.split_first_chunk()?;
+        let [id, _, low, high] = *header;
+        let length = usize::from(u16::from_le_bytes([low, high]));
+        // Less than a header counts as enough: the loaders' subtraction wraps around.
+        let carries = bytes.len().checked_sub(HEADER).unwrap_or(usize::MAX);
+        if length > carries {
+            return Some(Told::Wrong);
+        }
+        match id {
+            hid::COMMAND_OUT if length == 0 => Some(Told::Command(Vec::new())),
+            hid::COMMAND_OUT => Some(Told::Command(rest.get(..COMMAND)?.to_vec())),
+            hid::DATA_OUT => Some(Told::Data(rest.get(..length).unwrap_or(rest).to_vec())),
+            _ => Some(Told::Wrong),
         }
     }
 
@@ -226,8 +248,17 @@ impl Port {
         self.say(ready, frame, true);
     }
 
-    fn padded(&self, id: u8, payload: &[u8]) -> Vec<u8> {
-        hid::encode_padded(id, payload, HEADER + self.packet)
+    fn padded(&mut self, id: u8, payload: &[u8]) -> Vec<u8> {
+        let [low, high] = u16::try_from(payload.len())
+            .unwrap_or(u16::MAX)
+            .to_le_bytes();
+        let report = [id, 0, low, high]
+            .into_iter()
+            .chain(payload.iter().copied());
+        for (to, from) in self.buffer.iter_mut().zip(report) {
+            *to = from;
+        }
+        self.buffer.clone()
     }
 
     fn say(&mut self, ready: Duration, frame: Vec<u8>, acknowledged: bool) {

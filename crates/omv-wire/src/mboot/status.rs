@@ -20,6 +20,8 @@ pub const UNKNOWN_COMMAND: u32 = 10000;
 pub const ABORT_DATA_PHASE: u32 = 10002;
 /// Never sent by a device: a host says it when nothing came.
 pub const NO_RESPONSE: u32 = 10004;
+/// A file of commands that does not begin like one.
+pub const SB_SIGNATURE: u32 = 10101;
 /// The address range is outside the memory map, or reserved.
 pub const MEMORY_RANGE_INVALID: u32 = 10200;
 /// The memory could not be read.

@@ -47,7 +47,7 @@ pub trait Target {
     /// Takes the next bytes of a write; they belong at `start`.
     fn write(&mut self, start: u32, bytes: &[u8]) -> Outcome;
 
-    /// Ends a write of which every byte was taken without an error.
+    /// Ends a write, whether all of its bytes came and were taken or not.
     fn end_write(&mut self) -> Outcome;
 
     /// Whether a read may begin.
@@ -55,6 +55,16 @@ pub trait Target {
 
     /// Exactly `size` bytes, at most one packet, of the read that began.
     fn read(&mut self, start: u32, size: u32) -> Result<Vec<u8>, u32>;
+
+    /// Whether files of commands are taken at all. If so, one begins.
+    fn begin_sb_file(&mut self) -> bool {
+        false
+    }
+
+    /// Takes the next bytes of a file of commands, and refuses them where it can.
+    fn sb_file(&mut self, _bytes: &[u8]) -> Outcome {
+        Outcome::now(status::UNKNOWN_COMMAND)
+    }
 
     /// Fills memory with a word, lowest byte first, the last one cut off where needed.
     fn fill(&mut self, start: u32, size: u32, pattern: u32) -> Outcome;

@@ -56,7 +56,7 @@ impl Board {
         [
             (0, 0x2_0000),
             (0x2000_0000, 0x2_0000),
-            (0x2020_0000, 0x4_0000),
+            (0x2020_0000, 0xC_0000),
         ]
         .iter()
         .any(|(from, length)| u64::from(start) >= *from && end <= from + length)
@@ -158,7 +158,7 @@ impl Target for Board {
             property::RAM_START_ADDRESS => {
                 vec![*[0, 0x2000_0000, 0x2020_0000].get(third).unwrap_or(&0)]
             }
-            property::RAM_SIZE => vec![*[0x2_0000, 0x2_0000, 0x4_0000].get(third).unwrap_or(&0)],
+            property::RAM_SIZE => vec![*[0x2_0000, 0x2_0000, 0xC_0000].get(third).unwrap_or(&0)],
             property::SYSTEM_DEVICE_ID => vec![0x1060],
             property::SECURITY_STATE => vec![0],
             property::TARGET_VERSION => vec![0x5401_0000],

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use omv_boards::{Board, State};
+use omv_boards::{Board, Family};
 use omv_camera::Looked;
 use omv_plan::{Image, Order, Refusal, Wish};
 use serde_json::Value;
@@ -15,6 +15,7 @@ use crate::fail::Fail;
 use crate::files;
 use crate::output::Output;
 use crate::render::Render;
+use crate::samples;
 use crate::signals::stop_on_interrupt;
 
 /// Runs the command.
@@ -32,7 +33,14 @@ pub fn run(common: &Common, args: &Flash, output: &Output) -> Result<(), Fail> {
     } else {
         wanted(board, options, simulated)?
     };
-    if matches!(looked.state, State::Sdp | State::Flashloader) {
+    if looked.state.family() == Family::Recovery && !args.romfs_only {
+        images.extend(files::bootloader(
+            board,
+            options.image.as_deref(),
+            simulated,
+        )?);
+    }
+    if looked.state.family() == Family::Recovery {
         let loaders = options.loaders.as_deref();
         images.extend(files::loaders(board, loaders, options.force, simulated)?);
     }
@@ -44,11 +52,11 @@ pub fn run(common: &Common, args: &Flash, output: &Output) -> Result<(), Fail> {
         },
         full: options.full,
         force: options.force,
-        ..Wish::default()
+        ..work::wish(&looked)
     };
-    let plan = omv_plan::flash(board, looked.state, images, &wish)?;
+    let plan = |state| omv_plan::flash(board, state, images.clone(), &wish);
     if options.dry_run {
-        return work::show(&plan, &looked, output);
+        return work::show(&plan(looked.state)?, &looked, output);
     }
     let (outcome, board) = work::execute(&bench, &plan, looked, output, &|_| PathBuf::new())?;
     work::conclude(&outcome, board, simulated, output, Value::Null)
@@ -70,7 +78,7 @@ pub fn wanted(board: &Board, options: &Images, simulated: bool) -> Result<Vec<Im
     match &options.image {
         Some(path) => files::images(board, path, romfs),
         None if simulated => {
-            let mut images = files::sample_images(board);
+            let mut images = samples::firmware(board);
             if let Some(path) = romfs {
                 images.push(files::named(board, path, files::read(path)?, "romfs")?);
             }

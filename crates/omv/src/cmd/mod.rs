@@ -1,5 +1,6 @@
 //! One file a command, each over one or two functions of the library.
 
+pub mod doctor;
 pub mod flash;
 pub mod info;
 pub mod list;
@@ -8,4 +9,5 @@ pub mod recover;
 pub mod region;
 pub mod reset;
 pub mod sim;
+mod wizard;
 mod work;

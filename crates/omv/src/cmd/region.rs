@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use omv_boards::State;
 use omv_camera::Looked;
-use omv_plan::{Plan, Wish};
+use omv_plan::{Plan, Refusal, Wish};
 use serde_json::{Value, json};
 
 use super::work;
@@ -21,8 +22,11 @@ const WAIT: Duration = Duration::from_secs(60);
 /// Runs `omv backup`.
 pub fn backup(common: &Common, args: &Backup, output: &Output) -> Result<(), Fail> {
     let bench = Bench::new(common, "omv backup", stop_on_interrupt())?;
-    let looked = bench.camera(None, WAIT, &mut |_| {})?;
-    let plan = omv_plan::save(looked.board, looked.state, &args.region)?;
+    let looked = bench.camera(work::board(args.board.as_deref())?, WAIT, &mut |_| {})?;
+    let (board, wish) = (looked.board, work::wish(&looked));
+    let plan = |state| omv_plan::save(board, state, &args.region, &wish);
+    // What cannot be done is said before a file is.
+    plan(looked.state)?;
     let file = free_name(args.output.as_deref(), &args.region);
     if !args.dry_run && file.exists() {
         return Err(exists(&file));
@@ -33,14 +37,16 @@ pub fn backup(common: &Common, args: &Backup, output: &Output) -> Result<(), Fai
 /// Runs `omv restore`.
 pub fn restore(common: &Common, args: &Restore, output: &Output) -> Result<(), Fail> {
     let bench = Bench::new(common, "omv restore", stop_on_interrupt())?;
-    let looked = bench.camera(None, WAIT, &mut |_| {})?;
+    let looked = bench.camera(work::board(args.board.as_deref())?, WAIT, &mut |_| {})?;
     let bytes = files::read(&args.file)?;
     let image = files::named(looked.board, &args.file, bytes, &args.region)?;
     let wish = Wish {
         full: args.full,
-        ..Wish::default()
+        ..work::wish(&looked)
     };
-    let plan = omv_plan::restore(looked.board, looked.state, image, &wish)?;
+    let board = looked.board;
+    let plan = |state| omv_plan::restore(board, state, image.clone(), &wish);
+    plan(looked.state)?;
     if !args.dry_run {
         let question = format!(
             "This replaces what is in `{}` of the camera. Go on?",
@@ -55,8 +61,14 @@ pub fn restore(common: &Common, args: &Restore, output: &Output) -> Result<(), F
 pub fn erase(common: &Common, args: &Erase, output: &Output) -> Result<(), Fail> {
     let Erasable::Disk = args.what;
     let bench = Bench::new(common, "omv erase", stop_on_interrupt())?;
-    let looked = bench.camera(None, WAIT, &mut |_| {})?;
-    let plan = omv_plan::erase_disk(looked.board, looked.state, !args.no_backup)?;
+    let looked = bench.camera(work::board(args.board.as_deref())?, WAIT, &mut |_| {})?;
+    let wish = Wish {
+        save_disk: !args.no_backup,
+        ..work::wish(&looked)
+    };
+    let board = looked.board;
+    let plan = |state| omv_plan::erase_disk(board, state, &wish);
+    plan(looked.state)?;
     let file = (!args.no_backup).then(|| free_name(args.backup.as_deref(), "disk"));
     if !args.dry_run {
         if let Some(file) = file.as_deref().filter(|file| file.exists()) {
@@ -75,14 +87,14 @@ pub fn erase(common: &Common, args: &Erase, output: &Output) -> Result<(), Fail>
 /// Shows or runs the plan; `file` receives what is read.
 fn finish(
     bench: &Bench,
-    plan: &Plan,
+    plan: &dyn Fn(State) -> Result<Plan, Refusal>,
     looked: Looked,
     output: &Output,
     dry_run: bool,
     file: Option<PathBuf>,
 ) -> Result<(), Fail> {
     if dry_run {
-        return work::show(plan, &looked, output);
+        return work::show(&plan(looked.state)?, &looked, output);
     }
     let simulated = looked.found.seen.simulated;
     let target = file.clone().unwrap_or_default();

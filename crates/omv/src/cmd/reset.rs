@@ -15,9 +15,14 @@ use crate::signals::stop_on_interrupt;
 /// Runs the command.
 pub fn run(common: &Common, args: &Reset, output: &Output) -> Result<(), Fail> {
     let bench = Bench::new(common, "omv reset", stop_on_interrupt())?;
-    let looked = bench.camera(None, Duration::ZERO, &mut |_| {})?;
+    let looked = bench.camera(
+        work::board(args.board.as_deref())?,
+        Duration::ZERO,
+        &mut |_| {},
+    )?;
     let simulated = looked.found.seen.simulated;
-    let plan = omv_plan::restart(looked.board, looked.state, args.bootloader)?;
+    let (board, wish) = (looked.board, work::wish(&looked));
+    let plan = |state| omv_plan::restart(board, state, args.bootloader, &wish);
     let (outcome, board) = work::execute(&bench, &plan, looked, output, &|_| PathBuf::new())?;
     work::conclude(&outcome, board, simulated, output, Value::Null)
 }

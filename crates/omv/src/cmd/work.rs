@@ -5,14 +5,24 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 
 use omv_boards::{Board, State};
-use omv_camera::{Context, Event, Looked, Outcome, run};
-use omv_plan::{Plan, Step};
+use omv_camera::{Context, Error, Event, Found, Looked, Outcome, Who, run};
+use omv_plan::{Plan, Refusal, Step, Wish};
 use serde_json::{Value, json};
 
+use super::wizard;
 use crate::bench::Bench;
 use crate::fail::Fail;
 use crate::output::{Output, clean, size};
 use crate::render::{Render, dry_run};
+use crate::vendor;
+
+/// What a plan should know of the camera it is for.
+pub fn wish(looked: &Looked) -> Wish {
+    Wish {
+        firmware: looked.firmware().and_then(|version| version.parse().ok()),
+        ..Wish::default()
+    }
+}
 
 /// Prints the plan instead of running it.
 pub fn show(plan: &Plan, looked: &Looked, output: &Output) -> Result<(), Fail> {
@@ -32,38 +42,80 @@ pub fn show(plan: &Plan, looked: &Looked, output: &Output) -> Result<(), Fail> {
     dry_run(output, &steps, &plan.warnings)
 }
 
-/// Runs a plan to its end. `keep` says where to put a region that is read.
+/// Runs a plan to its end. `again` plans anew for another state: which bootloader a camera has
+/// shows only when it is entered. `keep` says where to put a region that is read.
 pub fn execute(
     bench: &Bench,
-    plan: &Plan,
+    again: &dyn Fn(State) -> Result<Plan, Refusal>,
     looked: Looked,
     output: &Output,
     keep: &dyn Fn(&str) -> PathBuf,
 ) -> Result<(Outcome, &'static Board), Fail> {
+    let plan = again(looked.state)?;
     if !output.json {
         eprintln!("{}", headline(&looked));
     }
     let board = looked.board;
+    let first = looked.found.clone();
     let mut render = Render::new(output);
-    let done = run(
+    let mut done = once(bench, &plan, looked.found, looked.who, &mut render, keep);
+    // One that could not follow has to be started again by hand.
+    let (state, careful, text) = match &done {
+        Err(Error::OtherBootloader { instead, .. }) => {
+            let text = format!("it has another bootloader, `{instead}`: planning anew");
+            (*instead, false, text)
+        }
+        Err(Error::TooFast { .. }) => {
+            let text = "it could not follow: once more, slowly".to_owned();
+            (State::Silent, true, text)
+        }
+        _ => (State::Run, false, String::new()),
+    };
+    if !text.is_empty() {
+        render.event(Event::Note { text });
+        let now = bench.find()?.into_iter();
+        let found = now.rev().find(|found| found.seen.place == first.seen.place);
+        done = match again(state) {
+            Ok(plan) => {
+                let plan = Plan { careful, ..plan };
+                let found = found.unwrap_or(first);
+                once(bench, &plan, found, None, &mut render, keep)
+            }
+            Err(refusal) => Err(refusal.into()),
+        };
+    }
+    render.end()?;
+    bench.keep()?;
+    Ok((done?, board))
+}
+
+/// Runs one plan.
+fn once(
+    bench: &Bench,
+    plan: &Plan,
+    found: Found,
+    who: Option<Who>,
+    render: &mut Render<'_>,
+    keep: &dyn Fn(&str) -> PathBuf,
+) -> Result<Outcome, Error> {
+    run(
         plan,
         Context {
-            found: looked.found,
-            who: looked.who,
+            found,
+            who,
             tell: &mut |event| {
                 let hands = hands_of(plan, &event);
                 render.event(event);
                 if let Some(expect) = hands {
+                    render.draw(&wizard::drawing(plan.board, expect));
                     bench.hands(expect);
                 }
             },
             keep: &mut |region, bytes| write_new(&keep(region), bytes),
+            vendor: &mut |job, images, found| vendor::run(job, images, found, &bench.stop),
             stop: bench.stop.clone(),
         },
-    );
-    render.end()?;
-    bench.keep()?;
-    Ok((done?, board))
+    )
 }
 
 /// What hands are asked for by an event, if any.
@@ -110,7 +162,7 @@ pub fn conclude(
             "not verified"
         };
         output.line(&format!(
-            "{:<9} {}  {proof}; {} written, {} were equal",
+            "{:<10} {}  {proof}; {} written, {} were equal",
             region.name,
             size(region.bytes),
             size(region.written_bytes),

@@ -1,7 +1,5 @@
 //! How a device is reached: `-p` a serial port or pseudo terminal, `-u` a USB device on any bus,
 //! virtual cameras included.
-//!
-//! Source of what `-u` matches: SPSDK 3.12.0, spsdk/utils/usbfilter.py.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,12 +9,10 @@ use omv_link::{Bus, Function, Link, LinkError, Seen, drive};
 use omv_wire::{Input, Machine, Turn};
 
 use super::grammar::Given;
+use super::print::{Level, Log};
 use super::python::{int, repr};
 use super::stop::Stop;
-
-/// Vendors whose devices may be named by one number, the product's or the vendor's: NXP,
-/// Freescale, Philips, ARM.
-const VENDORS: [u16; 4] = [0x1FC9, 0x15A2, 0x0471, 0x0D28];
+use super::{devices, usb};
 
 /// An opened device.
 pub struct Door {
@@ -26,6 +22,8 @@ pub struct Door {
     pub serial: bool,
     /// How long it may take to go on, at every step.
     pub patience: Duration,
+    /// Who is told what is opened, and of all bytes.
+    pub log: Log,
 }
 
 /// What was asked for, in the words of the error lines.
@@ -38,11 +36,19 @@ pub struct Wanted {
     pub baud: Option<u32>,
     /// Milliseconds.
     pub timeout: i128,
+    /// The chips whose names stand for a USB device.
+    chips: &'static [devices::Row],
 }
 
 impl Wanted {
-    /// Reads `-p` and `-u`; `others` are interfaces there are in the tool and not here.
-    pub fn read(given: &Given, others: &[&'static str], timeout: i128) -> Result<Self, Stop> {
+    /// Reads `-p` and `-u`; `others` are interfaces there are in the tool and not here, `chips`
+    /// the names it knows.
+    pub fn read(
+        given: &Given,
+        others: &[&'static str],
+        timeout: i128,
+        chips: &'static [devices::Row],
+    ) -> Result<Self, Stop> {
         let known = ["port", "usb"].iter().chain(others);
         let named: Vec<&str> = known
             .copied()
@@ -64,6 +70,7 @@ impl Wanted {
                 device: given.text("usb").unwrap_or_default().replace(',', ":"),
                 baud: None,
                 timeout,
+                chips,
             }),
             ["port"] => {
                 let mut parts = given.text("port").unwrap_or_default().split(',');
@@ -81,6 +88,7 @@ impl Wanted {
                     device,
                     baud: baud.map(|baud| u32::try_from(baud).unwrap_or(u32::MAX)),
                     timeout,
+                    chips,
                 })
             }
             [one] | ["port", one @ "buspal"] => Err(Stop::error(
@@ -133,17 +141,25 @@ impl Wanted {
     /// Opens what was asked for.
     ///
     /// `rate` is the default rate of a port, `who` is told to others who find the device taken.
-    pub fn open(&self, rate: u32, who: &str) -> Result<Door, Stop> {
+    pub fn open(&self, rate: u32, who: &str, log: Log) -> Result<Door, Stop> {
         let patience = self.patience(if self.interface == "usb" { 2000 } else { 5000 });
         if self.interface == "uart" {
             if cfg!(unix) && !Path::new(&self.device).exists() {
                 return Err(self.nobody());
             }
-            let link = omv_link::native::open_path(&self.device, self.baud.unwrap_or(rate));
+            let rate = self.baud.unwrap_or(rate);
+            let link = omv_link::native::open_path(&self.device, rate);
+            let link = link.map_err(|_| self.nobody())?;
+            let text = format!(
+                "opened {} at {rate} baud, patience {patience:?}",
+                self.device
+            );
+            log.more(Level::Debug, &text);
             return Ok(Door {
-                link: link.map_err(|_| self.nobody())?,
+                link,
                 serial: true,
                 patience,
+                log,
             });
         }
         let buses = crate::bench::buses(who).into_iter().map(Arc::from);
@@ -156,10 +172,13 @@ impl Wanted {
             .open(&seen)
             .and_then(|mut device| device.link(Function::Hid))
             .map_err(unable)?;
+        let text = format!("opened {}, patience {patience:?}", title(&seen));
+        log.more(Level::Debug, &text);
         Ok(Door {
             link,
             serial: false,
             patience,
+            log,
         })
     }
 
@@ -168,7 +187,8 @@ impl Wanted {
         for bus in buses {
             // A simulator that just went away must not hide the others.
             let seen = bus.list().unwrap_or_default();
-            let fitting = seen.into_iter().filter(|seen| fits(&self.device, seen));
+            let fits = |seen: &Seen| usb::fits(&self.device, self.chips, seen);
+            let fitting = seen.into_iter().filter(fits);
             found.extend(fitting.map(|seen| (Arc::clone(bus), seen)));
         }
         match found.len() {
@@ -201,24 +221,6 @@ fn title(seen: &Seen) -> String {
     )
 }
 
-/// Whether a device is the one that `-u` names: `VID:PID`, one id, part of its path.
-fn fits(wanted: &str, seen: &Seen) -> bool {
-    let part_of = |path: &str| path.to_lowercase().contains(&wanted.to_lowercase());
-    if part_of(seen.place.as_str()) || seen.node.as_deref().is_some_and(part_of) {
-        return true;
-    }
-    let id = |text: &str| {
-        let hex = text.starts_with("0x") || text.starts_with("0X");
-        let fitting = text.len() <= if hex { 6 } else { 5 } && !text.starts_with(['+', '-']);
-        int(text, 0).filter(|_| fitting)
-    };
-    let is = |text: &str, number: u16| id(text) == Some(number.into());
-    match wanted.split_once(':') {
-        Some((vid, pid)) => is(vid, seen.vid) && is(pid, seen.pid),
-        None => VENDORS.contains(&seen.vid) && (is(wanted, seen.pid) || is(wanted, seen.vid)),
-    }
-}
-
 impl Door {
     /// Runs one conversation, and tells how far it is before each of its turns.
     pub fn drive<M: Machine>(
@@ -226,7 +228,8 @@ impl Door {
         machine: &mut M,
         tell: &mut dyn FnMut(&M),
     ) -> Result<M::Output, LinkError> {
-        let mut told = Told { machine, tell };
+        let log = self.log;
+        let mut told = Told { machine, tell, log };
         drive(&mut told, self.link.as_mut())
     }
 }
@@ -235,73 +238,25 @@ impl Door {
 struct Told<'a, M> {
     machine: &'a mut M,
     tell: &'a mut dyn FnMut(&M),
+    log: Log,
 }
 
 impl<M: Machine> Machine for Told<'_, M> {
     type Output = M::Output;
 
     fn feed(&mut self, now: Duration, input: Input<'_>) {
+        if let Input::Bytes(bytes) = &input {
+            self.log.bytes("in", bytes);
+        }
         self.machine.feed(now, input);
     }
 
     fn poll(&mut self, now: Duration) -> Turn<M::Output> {
         let turn = self.machine.poll(now);
+        if let Turn::Send(bytes) = &turn {
+            self.log.bytes("out", bytes);
+        }
         (self.tell)(self.machine);
         turn
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use omv_link::Place;
-
-    fn seen() -> Seen {
-        Seen {
-            place: Place::new("usb", "1-4"),
-            visit: 1,
-            vid: 0x15A2,
-            pid: 0x0073,
-            release: 2,
-            serial: None,
-            product: None,
-            node: Some("/dev/hidraw3".into()),
-            denied: false,
-            simulated: false,
-        }
-    }
-
-    #[test]
-    fn a_device_is_named_by_ids_or_by_a_part_of_its_path() {
-        for name in [
-            "0x15A2:0x0073",
-            "0x15a2:0x73",
-            "5538:115",
-            "0x15A2",
-            "0x73",
-            "115",
-            "hidraw3",
-            "1-4",
-        ] {
-            assert!(fits(name, &seen()), "{name}");
-        }
-        for name in [
-            "0x15A2:0x0074",
-            "0x1FC9",
-            "15A2:0073",
-            "hidraw4",
-            "0x000015A2",
-        ] {
-            assert!(!fits(name, &seen()), "{name}");
-        }
-    }
-
-    #[test]
-    fn one_id_alone_names_only_devices_of_nxp() {
-        let other = Seen {
-            vid: 0x1234,
-            ..seen()
-        };
-        assert!(!fits("0x73", &other));
     }
 }

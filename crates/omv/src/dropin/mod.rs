@@ -13,13 +13,17 @@
 //! nothing else. Help is in words of our own.
 
 mod blhost;
+mod devices;
 mod door;
 mod files;
 mod grammar;
 mod print;
 mod python;
+#[cfg(test)]
+mod recorded;
 mod sdphost;
 mod stop;
+mod usb;
 
 use std::ffi::OsString;
 use std::path::Path;

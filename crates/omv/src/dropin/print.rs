@@ -7,6 +7,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::Instant;
 
+use super::grammar::Given;
 use super::stop::Stop;
 
 /// Prints a line on standard output.
@@ -108,17 +109,71 @@ impl Progress {
     }
 }
 
-/// Prints warnings and errors the way the tools log them, on standard error.
+/// Prints warnings and errors the way the tools log them, on standard error; and what else is asked
+/// for.
 #[derive(Clone, Copy, Debug)]
 pub struct Log {
     started: Instant,
+    level: Level,
+}
+
+/// What is told beyond warnings and errors. Each includes those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Nothing.
+    Warning,
+    /// Each command to the device, and how it ended: `-v`.
+    Info,
+    /// What was opened, and how: `-vv`.
+    Debug,
+    /// All bytes: `-vvv`.
+    Trace,
 }
 
 impl Log {
     /// A log that counts from now.
     pub fn new() -> Self {
-        let started = Instant::now();
-        Self { started }
+        Self {
+            started: Instant::now(),
+            level: Level::Warning,
+        }
+    }
+
+    /// Tells as much as the options ask for.
+    pub fn ask(&mut self, given: &Given) {
+        let asked = [
+            ("verbose", Level::Info),
+            ("debug", Level::Debug),
+            ("trace", Level::Trace),
+        ];
+        let asked = asked.iter().filter(|(key, _)| given.has(key));
+        self.level = asked.fold(self.level, |level, (_, more)| level.max(*more));
+    }
+
+    /// Whether this much is told.
+    pub fn tells(&self, level: Level) -> bool {
+        self.level >= level
+    }
+
+    /// One line for those who asked for this much.
+    pub fn more(&self, level: Level, text: &str) {
+        let name = match level {
+            Level::Warning => "WARNING",
+            Level::Info => "INFO",
+            Level::Debug => "DEBUG",
+            Level::Trace => "TRACE",
+        };
+        if self.tells(level) {
+            eprintln!("{name}:omv:{text}");
+        }
+    }
+
+    /// One line with bytes that went out, or came in.
+    pub fn bytes(&self, direction: &str, bytes: &[u8]) {
+        if self.tells(Level::Trace) {
+            let hex = join(bytes, |byte| format!("{byte:02x}"));
+            self.more(Level::Trace, &format!("{direction} {hex}"));
+        }
     }
 
     /// One line. `origin` is the place in the tools' source that the line names.

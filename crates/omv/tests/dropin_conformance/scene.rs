@@ -74,7 +74,7 @@ pub const QUICK: Speed = Speed {
 };
 
 /// Files every scene finds.
-fn files() -> [(&'static str, Vec<u8>); 7] {
+fn files() -> [(&'static str, Vec<u8>); 14] {
     [
         ("input.bin", (0..1300u32).map(|at| (at % 251) as u8).collect()),
         ("empty.bin", Vec::new()),
@@ -87,7 +87,59 @@ fn files() -> [(&'static str, Vec<u8>); 7] {
         ("bad.txt", b"get-property 99\nget-property 1\n".to_vec()),
         ("unknown.txt", b"get-property 1\nnonsense 1\n".to_vec()),
         ("wrong.txt", b"read-memory 0xZZ 4\n".to_vec()),
+        ("image.hex", hex_file(&[(0x6060_0000, 1300), (0x6060_4000, 20)])),
+        ("image.srec", srec_file(&[(0x400, 300), (0, 20)])),
+        ("gap.hex", b":020000021000EC\n:0400000001020304F2\n:0400050001020304ED\n".to_vec()),
+        ("damaged.hex", b":0100000003FC\n:0100010003FC\n:00000001FF\n".to_vec()),
+        ("damaged.srec", b"S1040000AA51\nS1050001AA\n".to_vec()),
+        ("twice.hex", b":0100000003FC\n:0100000004FB\n:00000001FF\n".to_vec()),
+        ("like.hex", b":0100000003FF\n".to_vec()),
     ]
+}
+
+/// Pieces of 16 bytes, each with its address.
+fn lines(parts: &[(u32, u32)], mut line: impl FnMut(u32, &[u8])) {
+    for &(start, size) in parts {
+        let bytes: Vec<u8> = (0..size).map(|at| (at % 253) as u8).collect();
+        for (at, piece) in bytes.chunks(16).enumerate() {
+            line(start + 16 * at as u32, piece);
+        }
+    }
+}
+
+fn digits(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+}
+
+/// Intel HEX, with a record of the upper half before each address.
+fn hex_file(parts: &[(u32, u32)]) -> Vec<u8> {
+    let mut text = String::new();
+    let mut record = |bytes: Vec<u8>| {
+        let sum = bytes.iter().fold(0u8, |sum, byte| sum.wrapping_sub(*byte));
+        text.push_str(&format!(":{}{sum:02X}\r\n", digits(&bytes)));
+    };
+    lines(parts, |address, bytes| {
+        let [a, b, c, d] = address.to_be_bytes();
+        record(vec![2, 0, 0, 4, a, b]);
+        record([&[bytes.len() as u8, c, d, 0], bytes].concat());
+    });
+    record(vec![0, 0, 0, 1]);
+    text.into_bytes()
+}
+
+/// S-records with addresses of four bytes.
+fn srec_file(parts: &[(u32, u32)]) -> Vec<u8> {
+    let mut text = "S0030000FC\n".to_owned();
+    lines(parts, |address, bytes| {
+        let size = [bytes.len() as u8 + 5];
+        let bytes = [&size[..], &address.to_be_bytes(), bytes].concat();
+        let sum = bytes
+            .iter()
+            .fold(0xFFu8, |sum, byte| sum.wrapping_sub(*byte));
+        text.push_str(&format!("S3{}{sum:02X}\n", digits(&bytes)));
+    });
+    text.push_str("S70500000000FA\n");
+    text.into_bytes()
 }
 
 /// A device with its files.

@@ -91,6 +91,21 @@ impl Spsdk {
         }
     }
 
+    fn ask(&mut self, request: &Value) -> Value {
+        let ask = self.ask.as_mut().unwrap();
+        writeln!(ask, "{request}").unwrap();
+        ask.flush().unwrap();
+        let mut line = String::new();
+        self.answer.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).expect("an answer of the judge")
+    }
+
+    /// Whether `-u name` means a device, for one of the tools.
+    pub fn fits(&mut self, tool: &str, name: &str, device: Value) -> bool {
+        let answer = self.ask(&json!({ "tool": tool, "usb": name, "device": device }));
+        answer["fits"].as_bool().unwrap()
+    }
+
     /// Runs the installed program itself.
     pub fn run_installed(&self, tool: &str, words: &[String], folder: &Path) -> Outcome {
         let mut command = Command::new(self.folder.join("bin").join(tool));
@@ -109,13 +124,7 @@ fn environment(command: &mut Command, home: &Path) {
 
 impl Tool for Spsdk {
     fn run(&mut self, tool: &str, words: &[String], folder: &Path) -> Outcome {
-        let request = json!({ "tool": tool, "argv": words, "cwd": folder });
-        let ask = self.ask.as_mut().unwrap();
-        writeln!(ask, "{request}").unwrap();
-        ask.flush().unwrap();
-        let mut line = String::new();
-        self.answer.read_line(&mut line).unwrap();
-        let answer: Value = serde_json::from_str(&line).expect("an answer of the judge");
+        let answer = self.ask(&json!({ "tool": tool, "argv": words, "cwd": folder }));
         let bytes = |key: &str| {
             let digits = answer[key].as_str().unwrap().as_bytes();
             let byte =

@@ -26,6 +26,10 @@ pub const NO_PACKET_SIZE: &str = "CMD: Unable to get MAX PACKET SIZE, using: 32"
 /// Instead of the attributes of a memory that is not set up.
 pub const NOT_CONFIGURED: &str = "Not Configured";
 
+/// What get-families says when it is not told a command.
+pub const NO_COMMAND_NAMED: &str =
+    "Missing option '-c'/'--cmd-name' with this possible options: [get-property, set-property]";
+
 /// One word of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Word {

@@ -3,7 +3,8 @@
 //! ```text
 //!   table    commands and options        work     what each of them does
 //!   lines    what scripts read           session  the device, results, failures
-//!   property what values mean               batch, image, keys, memories: commands of some size
+//!   property what values mean               batch, image, keys, memories: commands of some size,
+//!                                    records: files with addresses, for image
 //! ```
 //!
 //! The order of checks is the tool's: global options, is there such a command, the interface is
@@ -15,17 +16,19 @@ mod keys;
 mod lines;
 mod memories;
 mod property;
+mod records;
 mod session;
 mod table;
 mod work;
 
-use super::door::Wanted;
+use super::devices;
+use super::door::{Door, Wanted};
 use super::grammar::{self, Given, HELP, Place};
-use super::print::{self, Log};
+use super::print::{self, Level, Log};
 use super::stop::Stop;
 pub use session::pretty;
 use session::{Manner, Session};
-use table::{BATCH, COMMANDS, GLOBAL, LEFT_OUT};
+use table::{BATCH, COMMANDS, FAMILIES, GLOBAL, LEFT_OUT};
 pub use work::word;
 
 const TOOL: &str = "blhost";
@@ -38,7 +41,15 @@ const KEYS: &str = "key-provisioning";
 
 /// Runs the tool with this command line.
 pub fn run(line: &[String]) -> Result<(), Stop> {
-    let log = Log::new();
+    run_through(line, |wanted, log| wanted.open(BAUD, TOOL, log))
+}
+
+/// Runs the tool with this command line, through whatever door `open` opens.
+pub(super) fn run_through(
+    line: &[String],
+    open: impl FnOnce(&Wanted, Log) -> Result<Door, Stop>,
+) -> Result<(), Stop> {
+    let mut log = Log::new();
     let place = Place::group(TOOL, false);
     if line.is_empty() {
         return Err(Stop::NeedsHelp(help()));
@@ -57,16 +68,17 @@ pub fn run(line: &[String]) -> Result<(), Stop> {
     if rest.iter().any(|word| HELP.names.contains(&word.as_str())) {
         return explain(name, rest);
     }
+    if name == FAMILIES.name {
+        return families(rest);
+    }
     let wanted = wanted(&given)?;
-    let quiet = ["verbose", "debug", "trace"]
-        .iter()
-        .any(|key| given.has(key));
+    log.ask(&given);
     let manner = Manner {
         json: given.has("json"),
         silent: given.has("silent"),
-        still: quiet || given.has("json") || given.has("silent"),
+        still: log.tells(Level::Info) || given.has("json") || given.has("silent"),
     };
-    let door = match wanted.open(BAUD, "blhost") {
+    let door = match open(&wanted, log) {
         Err(Stop::Error { kind, text }) if wanted.interface == "usb" => {
             if kind == "SpsdkNoDeviceFoundError" && !manner.json && !manner.silent {
                 print::line(lines::NO_HID)?;
@@ -83,11 +95,23 @@ pub fn run(line: &[String]) -> Result<(), Stop> {
     command(&mut session, name, rest)
 }
 
+/// Says what the tool says when it is not told a command. The families themselves belong to the
+/// options that are left out.
+fn families(rest: &[String]) -> Result<(), Stop> {
+    let given = grammar::arguments(&Place::command(TOOL, &FAMILIES), &FAMILIES, rest)?;
+    if given.has("cmd-name") {
+        let text = "SPSDK: The option --cmd-name of get-families is not part of this program.";
+        return Err(Stop::error("SPSDKError", text));
+    }
+    print::line(lines::NO_COMMAND_NAMED)
+}
+
 fn wanted(given: &Given) -> Result<Wanted, Stop> {
     Wanted::read(
         given,
         &OTHERS,
         given.maybe_number("timeout").unwrap_or(5000),
+        devices::BLHOST,
     )
 }
 
@@ -97,7 +121,7 @@ fn known(place: &Place, name: &str) -> Result<(), Stop> {
         let text = format!("SPSDK: The command {name} is not part of this program.");
         return Err(Stop::error("SPSDKError", text));
     }
-    if name == KEYS || name == BATCH.name || find(name).is_some() {
+    if [KEYS, BATCH.name, FAMILIES.name].contains(&name) || find(name).is_some() {
         return Ok(());
     }
     let names = names().into_iter().chain(LEFT_OUT.iter().copied());
@@ -108,7 +132,7 @@ fn known(place: &Place, name: &str) -> Result<(), Stop> {
 fn names() -> Vec<&'static str> {
     let first = |name: &'static str| name.split(' ').next().unwrap_or(name);
     let mut names: Vec<&str> = COMMANDS.iter().map(|one| first(one.name)).collect();
-    names.push(BATCH.name);
+    names.extend([BATCH.name, FAMILIES.name]);
     names.sort_unstable();
     names.dedup();
     names
@@ -171,6 +195,7 @@ fn explain(name: &str, rest: &[String]) -> Result<(), Stop> {
     let row = find(name).or_else(|| find(&format!("{name} {second}")));
     Err(Stop::Help(match row {
         Some(row) => grammar::help(&Place::command(TOOL, row), row),
+        None if name == FAMILIES.name => grammar::help(&Place::command(TOOL, &FAMILIES), &FAMILIES),
         None if name == BATCH.name => grammar::help(&Place::command(TOOL, &BATCH), &BATCH),
         None => group_help(&Place::group(&format!("{TOOL} {name}"), true)),
     }))
@@ -194,14 +219,16 @@ fn help() -> String {
     );
     text.push_str(&grammar::options_help(GLOBAL));
     text.push_str("\nCommands:\n");
-    text.push_str(&format!("  {:<40}{}\n", BATCH.name, BATCH.about));
+    for row in [&BATCH, &FAMILIES] {
+        text.push_str(&format!("  {:<40}{}\n", row.name, row.about));
+    }
     for row in COMMANDS {
         text.push_str(&format!("  {:<40}{}\n", row.name, row.about));
     }
     let left_out = LEFT_OUT.join(", ");
     text.push_str(&format!(
         "\nNot part of this program, and refused: {left_out}; the options -sd, -l, -cb, -b, -x,\n\
-         --family of get-property and set-property, and images that are not plain binaries."
+         --family of get-property and set-property, --cmd-name of get-families, and ELF and sparse images."
     ));
     text
 }

@@ -93,6 +93,15 @@ const COMMANDS: [&str; 25] = [
     "EleMessage",
 ];
 
+/// What a command is called; its tag where it has no name.
+pub fn command(tag: u8) -> String {
+    let at = usize::from(tag).checked_sub(1);
+    match at.and_then(|at| COMMANDS.get(at)) {
+        Some(name) => (*name).to_owned(),
+        None => format!("{tag:#04x}"),
+    }
+}
+
 /// Names of the statuses that are values of properties: of the checksum of an application, of
 /// QuadSPI and OTFAD, of a reliable update.
 const STATUSES: [(u32, &str); 44] = [

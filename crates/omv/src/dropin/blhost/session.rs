@@ -12,8 +12,9 @@ use omv_wire::mboot::{
 use serde::Serialize;
 
 use super::lines::{self, Word};
+use super::property as properties;
 use crate::dropin::door::{Door, Wanted};
-use crate::dropin::print::{self, Log, Progress};
+use crate::dropin::print::{self, Level, Log, Progress};
 use crate::dropin::stop::Stop;
 
 const LOG: &str = "spsdk.mboot.mcuboot";
@@ -84,6 +85,11 @@ impl Session {
             Data::Out(_) => (true, false),
             Data::In(_) => (false, true),
         };
+        let words = command.words().iter().map(|word| format!("{word:#x}"));
+        let words: Vec<String> = words.collect();
+        let name = properties::command(command.tag());
+        let text = format!("command {name}({})", words.join(", "));
+        self.log.more(Level::Info, &text);
         let mut exchange = Exchange::new(setup, command, data);
         let quiet = self.manner.still || label.is_none();
         let mut progress = Progress::new(label.unwrap_or_default(), quiet);
@@ -93,6 +99,10 @@ impl Session {
         });
         let whole = matches!(&outcome, Ok(Ok(reply)) if reply.status == status::SUCCESS);
         progress.end(whole);
+        if let Ok(Ok(reply)) = &outcome {
+            let text = format!("status {}", lines::status(reply.status));
+            self.log.more(Level::Info, &text);
+        }
         match outcome {
             Ok(Ok(reply)) => {
                 if reply.stopped {

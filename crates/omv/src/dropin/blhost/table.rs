@@ -21,7 +21,7 @@ pub const GLOBAL: &[Flag] = &[
     Flag {
         names: &["-u", "--usb"],
         kind: Some(Text),
-        help: "USB device: VID:PID, one id, or part of its path",
+        help: "USB device: VID:PID, one id, part of its path, or a chip's name",
     },
     Flag {
         names: &["-sd", "--sdio"],
@@ -61,17 +61,17 @@ pub const GLOBAL: &[Flag] = &[
     Flag {
         names: &["-v", "--verbose"],
         kind: None,
-        help: "Accepted; there are no further messages",
+        help: "Tell each command and how it ended, on standard error",
     },
     Flag {
         names: &["-vv", "--debug"],
         kind: None,
-        help: "Accepted; there are no further messages",
+        help: "Tell also what was opened, and how",
     },
     Flag {
         names: &["-vvv", "--trace"],
         kind: None,
-        help: "Accepted; there are no further messages",
+        help: "Tell also all bytes that went out and came in",
     },
     Flag {
         names: &["--version"],
@@ -130,12 +130,26 @@ const NO_VERIFY: Flag = Flag {
 const OFFSET: Flag = Flag {
     names: &["-o", "--base-offset"],
     kind: Some(Integer),
-    help: "Address to write to; 0 without it",
+    help: "Added to the addresses in the file; a binary begins at 0",
 };
 
 /// Commands that the tool has and this program does not, for which it has other commands or
 /// which no camera answers.
-pub const LEFT_OUT: &[&str] = &["get-families", "trust-provisioning"];
+pub const LEFT_OUT: &[&str] = &["load-image", "trust-provisioning"];
+
+/// The command that needs no device.
+pub const FAMILIES: Command<()> = Command {
+    name: "get-families",
+    about: "Names the commands that know families of chips",
+    arguments: &[],
+    options: &[Flag {
+        names: &["-c", "--cmd-name"],
+        kind: Some(Choice(&["get-property", "set-property"])),
+        help: "Not part of this program",
+    }],
+    explains: false,
+    run: (),
+};
 
 /// The command that reads others from a file.
 pub const BATCH: Command<()> = Command {
@@ -259,7 +273,7 @@ pub const COMMANDS: &[Command<Run>] = &[
     },
     Command {
         name: "flash-image",
-        about: "Writes a binary file where the option says",
+        about: "Writes a binary, Intel HEX or S-record file",
         arguments: &[
             Argument::new("FILE", Text),
             Argument::or("[ERASE]", Text, "none"),

@@ -7,9 +7,10 @@ mod lines;
 mod table;
 mod work;
 
-use super::door::Wanted;
+use super::devices;
+use super::door::{Door, Wanted};
 use super::grammar::{self, HELP, Place};
-use super::print;
+use super::print::{self, Log};
 use super::stop::Stop;
 use table::{COMMANDS, GLOBAL};
 use work::Session;
@@ -20,6 +21,14 @@ const BAUD: u32 = 115_200;
 
 /// Runs the tool with this command line.
 pub fn run(line: &[String]) -> Result<(), Stop> {
+    run_through(line, |wanted, log| wanted.open(BAUD, TOOL, log))
+}
+
+/// Runs the tool with this command line, through whatever door `open` opens.
+pub(super) fn run_through(
+    line: &[String],
+    open: impl FnOnce(&Wanted, Log) -> Result<Door, Stop>,
+) -> Result<(), Stop> {
     let place = Place::group(TOOL, false);
     if line.is_empty() {
         return Err(Stop::NeedsHelp(help()));
@@ -43,12 +52,11 @@ pub fn run(line: &[String]) -> Result<(), Stop> {
         return Err(Stop::Help(grammar::help(&place, row)));
     }
     let timeout = given.maybe_number("timeout").unwrap_or(10_000);
-    let wanted = Wanted::read(&given, &["plugin"], timeout)?;
+    let wanted = Wanted::read(&given, &["plugin"], timeout, devices::SDPHOST)?;
     let json = given.has("json");
-    let quiet = ["verbose", "debug", "trace", "json"]
-        .iter()
-        .any(|key| given.has(key));
-    let door = match wanted.open(BAUD, TOOL) {
+    let mut log = Log::new();
+    log.ask(&given);
+    let door = match open(&wanted, log) {
         Err(
             stop @ Stop::Error {
                 kind: "SpsdkNoDeviceFoundError",
@@ -65,7 +73,7 @@ pub fn run(line: &[String]) -> Result<(), Stop> {
     let mut session = Session {
         door,
         json,
-        still: quiet,
+        log,
         lenient: given.has("spsdk-exit-codes"),
     };
     if row.explains && rest.is_empty() {

@@ -29,7 +29,7 @@ pub const GLOBAL: &[Flag] = &[
     ),
     text(
         &["-u", "--usb"],
-        "USB device: VID:PID, one id, or part of its path",
+        "USB device: VID:PID, one id, part of its path, or a chip's name",
     ),
     text(&["-x", "--plugin"], "Not part of this program"),
     Flag {
@@ -43,15 +43,12 @@ pub const GLOBAL: &[Flag] = &[
     ),
     flag(
         &["-v", "--verbose"],
-        "Accepted; there are no further messages",
+        "Tell each command and how it ended, on standard error",
     ),
-    flag(
-        &["-vv", "--debug"],
-        "Accepted; there are no further messages",
-    ),
+    flag(&["-vv", "--debug"], "Tell also what was opened, and how"),
     flag(
         &["-vvv", "--trace"],
-        "Accepted; there are no further messages",
+        "Tell also all bytes that went out and came in",
     ),
     flag(&["--version"], "Print the version stood in for"),
     flag(

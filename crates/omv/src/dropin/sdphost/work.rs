@@ -15,7 +15,7 @@ use super::lines;
 use crate::dropin::blhost::{pretty, word as number};
 use crate::dropin::door::Door;
 use crate::dropin::grammar::{Given, words_of};
-use crate::dropin::print::{self, Progress};
+use crate::dropin::print::{self, Level, Log, Progress};
 use crate::dropin::python::repr;
 use crate::dropin::stop::Stop;
 
@@ -27,8 +27,8 @@ pub struct Session {
     pub door: Door,
     /// Results as JSON.
     pub json: bool,
-    /// No progress.
-    pub still: bool,
+    /// Who is told more than results.
+    pub log: Log,
     /// Exit with 0 although the device reports a failure.
     pub lenient: bool,
 }
@@ -51,8 +51,13 @@ impl Session {
             },
             patience: self.door.patience,
         };
-        let mut progress = Progress::new("Writing file", self.still);
+        let still = self.json || self.log.tells(Level::Info);
+        let mut progress = Progress::new("Writing file", still);
         let writes = matches!(request, Request::WriteFile { .. });
+        let asked = request.command();
+        let (kind, address, count) = (asked.kind, asked.address, asked.count);
+        let text = format!("command {kind:04x} at {address:#x}, {count} bytes");
+        self.log.more(Level::Info, &text);
         let mut exchange = Exchange::new(setup, request);
         let outcome = self.door.drive(&mut exchange, &mut |exchange| {
             let (done, total) = exchange.progress();
@@ -61,6 +66,11 @@ impl Session {
             }
         });
         progress.end(matches!(&outcome, Ok(Ok(answer)) if answer.done));
+        if let Ok(Ok(answer)) = &outcome {
+            let (hab, status) = (answer.hab, answer.status.unwrap_or_default());
+            let text = format!("HAB {hab:#x}, status {status:#x}");
+            self.log.more(Level::Info, &text);
+        }
         match outcome {
             Ok(Ok(Answer {
                 hab,
@@ -97,12 +107,12 @@ impl Session {
             print::line(&pretty(&lines::object(command, heard.hab, response))?)?;
             return self.judge(heard);
         }
-        self.show_plain(heard.hab, heard, extra)
+        self.show_plain(heard, extra)
     }
 
     /// Shows a result of a command that knows no JSON.
-    fn show_plain(&self, hab: u32, heard: &Heard, extra: Option<&str>) -> Done {
-        print::line(&lines::hab(hab))?;
+    fn show_plain(&self, heard: &Heard, extra: Option<&str>) -> Done {
+        print::line(&lines::hab(heard.hab))?;
         if let Some(extra) = extra {
             print::line(extra)?;
         }
@@ -144,7 +154,7 @@ pub fn error_status(session: &mut Session, _given: &Given) -> Done {
 pub fn jump_address(session: &mut Session, given: &Given) -> Done {
     let address = word(given.number("ADDRESS"))?;
     let heard = session.ask(Request::JumpAddress { address })?;
-    session.show_plain(heard.hab, &heard, None)
+    session.show_plain(&heard, None)
 }
 
 pub fn write_file(session: &mut Session, given: &Given) -> Done {
@@ -157,14 +167,18 @@ pub fn write_file(session: &mut Session, given: &Given) -> Done {
     let count = count.and_then(|count| usize::try_from(count).ok());
     let data = data.get(..count.unwrap_or(data.len())).unwrap_or(data);
     let data = Arc::from(data);
-    let heard = session.ask(Request::WriteFile { address, data })?;
-    let hab = if heard.hab == HAB_OPEN {
-        heard.hab
-    } else {
-        lines::LOCKED
-    };
+    let heard = after_data(session.ask(Request::WriteFile { address, data })?);
     let extra = lines::response(heard.status);
-    session.show_plain(hab, &heard, Some(&extra))
+    session.show_plain(&heard, Some(&extra))
+}
+
+/// After data the tool shows a code of its own for a locked chip.
+fn after_data(heard: Heard) -> Heard {
+    let hab = match heard.hab {
+        HAB_OPEN => HAB_OPEN,
+        _ => lines::LOCKED,
+    };
+    Heard { hab, ..heard }
 }
 
 fn aligned(address: i128, bits: i128) -> Result<(u32, Format), Stop> {
@@ -250,7 +264,7 @@ pub fn write_register(session: &mut Session, given: &Given) -> Done {
 pub fn dcd_write(session: &mut Session, given: &Given) -> Done {
     let address = word(given.number("[ADDRESS]"))?;
     let data = Arc::from(given.bytes("FILE"));
-    let heard = session.ask(Request::DcdWrite { address, data })?;
+    let heard = after_data(session.ask(Request::DcdWrite { address, data })?);
     let extra = lines::response(heard.status);
     session.show("dcd-write", &heard, vec![json!(heard.status)], Some(&extra))
 }

@@ -1,90 +1,69 @@
-//! The tests of the rig: a script for the guest, and a judge for what it left. The script's
-//! words are in `rig/scene.sh`.
+//! `omv` itself, with the kernel's drivers between it and the cameras.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::results::{Ran, Results, is};
-use super::{NEW, OLD};
+use super::Scene;
+use crate::rig::results::{Ran, Results, is};
+use crate::rig::{NEW, OLD};
 
-/// A test.
-pub struct Scene {
-    /// As it is typed.
-    pub name: &'static str,
-    /// Longest run in the guest, seconds.
-    pub limit: u64,
-    /// Whether it runs only when it is named.
-    pub named_only: bool,
-    /// What happens.
-    pub script: &'static str,
-    /// What must have come of it.
-    pub judge: fn(&Results) -> Result<()>,
-}
-
-/// All of them, in the order they run in.
-pub const ALL: &[Scene] = &[
+/// In the order they run in.
+pub const SCENES: &[Scene] = &[
     Scene {
         name: "list",
         limit: 60,
-        named_only: false,
-        script: include_str!("../../../rig/scenes/list"),
+        script: include_str!("../../../../rig/scenes/list"),
+        recording: None,
         judge: list,
     },
     Scene {
         name: "flash",
         limit: 60,
-        named_only: false,
-        script: include_str!("../../../rig/scenes/flash"),
+        script: include_str!("../../../../rig/scenes/flash"),
+        recording: None,
         judge: flash,
     },
     Scene {
         name: "recover",
         limit: 90,
-        named_only: false,
-        script: include_str!("../../../rig/scenes/recover"),
+        script: include_str!("../../../../rig/scenes/recover"),
+        recording: None,
         judge: recover,
     },
     Scene {
         name: "unplug",
         limit: 90,
-        named_only: false,
-        script: include_str!("../../../rig/scenes/unplug"),
+        script: include_str!("../../../../rig/scenes/unplug"),
+        recording: None,
         judge: unplug,
     },
     Scene {
         name: "no-access",
         limit: 60,
-        named_only: false,
-        script: include_str!("../../../rig/scenes/no-access"),
+        script: include_str!("../../../../rig/scenes/no-access"),
+        recording: None,
         judge: no_access,
     },
     Scene {
         name: "two",
         limit: 60,
-        named_only: false,
-        script: include_str!("../../../rig/scenes/two"),
+        script: include_str!("../../../../rig/scenes/two"),
+        recording: None,
         judge: two,
     },
     Scene {
         name: "busy",
         limit: 60,
-        named_only: false,
-        script: include_str!("../../../rig/scenes/busy"),
+        script: include_str!("../../../../rig/scenes/busy"),
+        recording: None,
         judge: busy,
     },
     Scene {
         name: "descriptors",
         limit: 60,
-        named_only: false,
-        script: include_str!("../../../rig/scenes/descriptors"),
+        script: include_str!("../../../../rig/scenes/descriptors"),
+        recording: None,
         judge: descriptors,
-    },
-    Scene {
-        name: "spsdk",
-        limit: 120,
-        named_only: true,
-        script: include_str!("../../../rig/scenes/spsdk"),
-        judge: spsdk,
     },
 ];
 
@@ -171,6 +150,12 @@ fn no_access(results: &Results) -> Result<()> {
             "{name} does not name {node}: {message}"
         );
     }
+    let seen = results.ran("doctor")?.exits(11)?.last()?;
+    let findings = seen["findings"].as_array().context("no findings")?;
+    let denied = findings
+        .iter()
+        .any(|finding| finding["code"] == "no-access" && finding["severity"] == "problem");
+    ensure!(denied, "doctor does not see the denial: {seen}");
     Ok(())
 }
 
@@ -221,21 +206,6 @@ fn descriptors(results: &Results) -> Result<()> {
     described(results, "sdp", &["HID Device Descriptor"])?;
     let rows = results.ran("list")?.exits(0)?.last()?;
     is(only(&rows)?, "state", "sdp")
-}
-
-fn spsdk(results: &Results) -> Result<()> {
-    let blhost = results.ran("blhost")?;
-    blhost.exits(0)?;
-    for words in ["Response status = 0 (0x0) Success.", "Current Version = K"] {
-        ensure!(
-            blhost.stdout.contains(words),
-            "blhost does not say {words:?}: {}",
-            blhost.stdout
-        );
-    }
-    // Both have talked to the same bootloader.
-    let info = results.ran("info")?.exits(0)?.last()?;
-    is(&info, "state", "sbl")
 }
 
 /// The one row of a list.

@@ -4,15 +4,13 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use omv_boards::{Mboot, State};
+use omv_boards::{Mboot, Region, State};
 use omv_link::{Device, Function, Link, drive};
 use omv_wire::mboot::{Command, Data, Exchange, Failure, Reply, Setup, Wire, property, status};
 
+use super::Programmer;
 use crate::{Error, Found};
 
-/// Bytes moved by one command: small enough that progress moves and that stopping is quick,
-/// large enough that its replies cost nothing.
-pub(crate) const CHUNK: u32 = 0x1_0000;
 /// How long one command may take to go on. An erase of a chunk takes 0.7 s, or some seconds on
 /// a worn chip.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -76,21 +74,21 @@ impl Loader {
     }
 
     /// Erases whole sectors, a chunk at a time.
-    pub(crate) fn erase(&mut self, range: Range<u32>) -> Result<(), Error> {
+    pub(crate) fn erase_range(&mut self, range: Range<u32>) -> Result<(), Error> {
         let size = range.end - range.start;
         let command = Command::flash_erase_region(range.start, size, self.memory);
         self.command(command, Data::None, "erase flash").map(drop)
     }
 
     /// Writes bytes to erased flash, or to RAM.
-    pub(crate) fn write(&mut self, start: u32, bytes: &[u8]) -> Result<(), Error> {
+    pub(crate) fn write_at(&mut self, start: u32, bytes: &[u8]) -> Result<(), Error> {
         let command = Command::write_memory(start, bytes.len() as u32, self.memory);
         self.command(command, Data::Out(Arc::from(bytes)), "write flash")
             .map(drop)
     }
 
     /// Reads bytes.
-    pub(crate) fn read(&mut self, start: u32, size: u32) -> Result<Vec<u8>, Error> {
+    pub(crate) fn read_at(&mut self, start: u32, size: u32) -> Result<Vec<u8>, Error> {
         let command = Command::read_memory(start, size, self.memory);
         let reply = self.command(command, Data::In(size), "read flash")?;
         // A camera that announces less than was asked for would leave bytes uncompared.
@@ -130,13 +128,6 @@ impl Loader {
         self.command(command, Data::None, "burn a fuse").map(drop)
     }
 
-    /// Resets the camera. That it does not answer any more is no failure.
-    pub(crate) fn reset(mut self) -> Result<(), Error> {
-        self.setup.patience = GREETING;
-        self.command(Command::reset(), Data::None, "reset")
-            .map(drop)
-    }
-
     fn property(&mut self, tag: u32) -> Result<u32, Error> {
         let reply = self.command(Command::get_property(tag, 0), Data::None, "say who it is")?;
         reply.words.first().copied().ok_or_else(|| Error::Protocol {
@@ -161,5 +152,29 @@ impl Loader {
                 what: failure.to_string(),
             }),
         }
+    }
+}
+
+impl Programmer for Loader {
+    fn read(&mut self, _region: &Region, range: Range<u32>) -> Result<Vec<u8>, Error> {
+        self.read_at(range.start, range.end - range.start)
+    }
+
+    fn erase(&mut self, _region: &Region, range: Range<u32>) -> Result<(), Error> {
+        self.erase_range(range)
+    }
+
+    fn write(&mut self, _region: &Region, start: u32, bytes: &[u8]) -> Result<(), Error> {
+        self.write_at(start, bytes)
+    }
+
+    fn leave(mut self: Box<Self>) -> Result<(), Error> {
+        self.setup.patience = GREETING;
+        self.command(Command::reset(), Data::None, "reset")
+            .map(drop)
+    }
+
+    fn as_loader(&mut self) -> Option<&mut Loader> {
+        Some(self)
     }
 }

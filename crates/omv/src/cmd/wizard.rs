@@ -1,0 +1,182 @@
+//! What `omv recover` asks a person with a dead camera: one question at a time, none that the
+//! program can answer itself.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use omv_boards::{Board, Colour, Family, Life, State};
+use omv_camera::{Found, select};
+
+use crate::bench::Bench;
+use crate::cli::Recover;
+use crate::fail::Fail;
+use crate::files;
+use crate::output::{Output, clean};
+
+/// Answers that make no sense before the person is left alone.
+const TRIES: u32 = 5;
+
+/// Whether there is somebody to ask, and something to ask for.
+pub fn is_wanted(args: &Recover, bench: &Bench, output: &Output) -> Result<bool, Fail> {
+    let somebody = !output.json && io::stdin().is_terminal() && io::stderr().is_terminal();
+    if !somebody || args.images.image.is_some() || args.images.dry_run {
+        return Ok(false);
+    }
+    // A virtual camera has a sample, and everything else about it is known.
+    let found = select(bench.find()?, bench.wanted.as_deref());
+    Ok(!found.is_ok_and(|found| found.seen.simulated))
+}
+
+/// Asks for what is not known yet.
+pub fn fill(args: &Recover, bench: &Bench) -> Result<Recover, Fail> {
+    let mut args = args.clone();
+    let found = bench.find()?;
+    let one = select(found.clone(), bench.wanted.as_deref()).ok();
+    say(&sentence(&found, one.as_ref()));
+    let board = match super::work::board(args.images.board.as_deref())? {
+        Some(board) => board,
+        None => board(one.as_ref())?,
+    };
+    args.images.board = Some(board.name.clone());
+    if one.is_none() {
+        lights(board)?;
+    }
+    args.images.image = Some(firmware(board)?);
+    Ok(args)
+}
+
+/// Two pins and the wire between them, for the states that need one.
+pub fn drawing(board: &Board, expect: &[State]) -> Vec<String> {
+    let mut identities = board.seen.iter();
+    let wire = identities.find_map(|identity| {
+        let wanted = expect.contains(&identity.state);
+        identity.wire.as_ref().filter(|_| wanted)
+    });
+    let Some([from, to]) = wire else {
+        return Vec::new();
+    };
+    let width = from.len().max(3);
+    vec![
+        String::new(),
+        format!("{from:>width$} (o)------wire------(o) {to}"),
+        format!("{:>width$} (o)  never here", "GND"),
+        String::new(),
+    ]
+}
+
+/// What there is, in one sentence.
+fn sentence(found: &[Found], one: Option<&Found>) -> String {
+    let Some(one) = one else {
+        return match found.len() {
+            0 => "Nothing on USB looks like a camera.".into(),
+            count => format!("{count} devices on USB may be the camera; unplug the others."),
+        };
+    };
+    let name = one.board().map_or("A camera", |board| &board.title);
+    let label = clean(&one.label());
+    match one.state().family() {
+        Family::Running => format!("{name} ({label}) is there, and its firmware runs."),
+        Family::Bootloader => format!("{name} ({label}) waits in its bootloader."),
+        Family::Recovery => format!("{name} ({label}) waits in its chip's ROM."),
+        Family::Trouble => format!("{name} ({label}) is there and cannot be opened."),
+    }
+}
+
+/// Which board it is: the one that is there, or the one the person names.
+fn board(found: Option<&Found>) -> Result<&'static Board, Fail> {
+    if let Some(board) = found.and_then(Found::board) {
+        return Ok(board);
+    }
+    let mut boards: Vec<&'static Board> = match found {
+        Some(found) => found.candidates.iter().map(|one| one.board).collect(),
+        None => omv_boards::all().iter().collect(),
+    };
+    boards.retain(|board| board.life == Life::Current);
+    boards.dedup_by_key(|board| &board.name);
+    for (number, board) in boards.iter().enumerate() {
+        say(&format!("  {:>2}  {}", number + 1, board.title));
+    }
+    for _ in 0..TRIES {
+        let answer = ask("Which board is it? The name is printed on it [number or name]:")?;
+        let number: Option<usize> = answer.parse().ok();
+        let chosen = match number {
+            Some(number) => boards.get(number.wrapping_sub(1)).copied(),
+            None => omv_boards::by_name(&answer),
+        };
+        match chosen {
+            Some(board) => return Ok(board),
+            None => say(&format!("There is no board `{}`.", clean(&answer))),
+        }
+    }
+    Err(Fail::Declined)
+}
+
+/// What the lights of a camera that shows nothing on USB say, and what to try first.
+fn lights(board: &Board) -> Result<(), Fail> {
+    let lit = board
+        .leds(State::Silent)
+        .filter(|led| led.colour != Colour::Off);
+    if let Some(led) = lit.into_iter().next() {
+        let answer = ask("Is there a light on the camera? [y/n]:")?;
+        if answer.to_ascii_lowercase().starts_with('y') {
+            say(&format!("If it is {}: {}", led.looks, led.means));
+        }
+    }
+    for advice in board.advice(State::Silent) {
+        say(advice);
+    }
+    Ok(())
+}
+
+/// The file to write: that of an installed OpenMV IDE, or what the person names.
+fn firmware(board: &Board) -> Result<PathBuf, Fail> {
+    let installed = files::installed(board);
+    let question = match &installed {
+        Some(folder) => format!(
+            "Which firmware? Press Enter for {}, or name a release zip, folder or firmware.bin:",
+            folder.display()
+        ),
+        None => format!(
+            "Which firmware? Name the release zip or folder for the {} (github.com/openmv/openmv/releases):",
+            board.title
+        ),
+    };
+    for _ in 0..TRIES {
+        let answer = ask(&question)?;
+        let path = match (answer.is_empty(), &installed) {
+            (true, Some(folder)) => folder.clone(),
+            (true, None) => continue,
+            // What is dragged into a terminal comes in quotes.
+            (false, _) => PathBuf::from(answer.trim_matches(['"', '\''])),
+        };
+        match usable(board, &path) {
+            Ok(()) => return Ok(path),
+            Err(fail) => say(&format!("{}. {}", clean(&fail.message()), fail.help())),
+        }
+    }
+    Err(Fail::Declined)
+}
+
+fn usable(board: &Board, path: &Path) -> Result<(), Fail> {
+    if !path.exists() {
+        let missing = io::Error::from(io::ErrorKind::NotFound);
+        return Err(Fail::file(path, "reading", missing));
+    }
+    files::images(board, path, None).map(drop)
+}
+
+fn say(text: &str) {
+    eprintln!("{text}");
+}
+
+/// One line from the person; the end of the input means no.
+fn ask(question: &str) -> Result<String, Fail> {
+    eprint!("{question} ");
+    // A prompt that cannot be shown is still answered by whoever types.
+    let _ = io::stderr().flush();
+    let mut answer = String::new();
+    match io::stdin().lock().read_line(&mut answer) {
+        Ok(0) | Err(_) => Err(Fail::Declined),
+        Ok(_) => Ok(answer.trim().to_owned()),
+    }
+}

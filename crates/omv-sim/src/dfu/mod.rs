@@ -24,6 +24,7 @@
 
 mod addresses;
 mod bridge;
+mod camera;
 mod cards;
 pub mod chip;
 mod content;

@@ -31,8 +31,7 @@ pub use board::{
 };
 pub use error::Error;
 pub use facts::{
-    Bossa, Dfu, Fuse, LegacyBootloader, Loader, LoaderRole, Mboot, McuBoot, Park, QspiBlocks,
-    StRom,
+    Bossa, Dfu, Fuse, LegacyBootloader, Loader, LoaderRole, Mboot, McuBoot, Park, QspiBlocks, StRom,
 };
 pub use flash::{Alternate, Layout, Memory, MemoryKind, Region, Role, SectorRun, Span};
 pub use identity::{Identity, SoftEntry, Speak, UsbId};

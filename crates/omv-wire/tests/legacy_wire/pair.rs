@@ -69,15 +69,15 @@ fn firmware_arrives_whole_at_either_pace() {
     ] {
         let mut wire = Wire::new(version);
         greet(&mut wire).unwrap();
-        let job = job(4093, pace);
+        let job = job(4001, pace);
         let mut update = Update::new(&job);
         assert_eq!(wire.run(&mut update), Ok(()), "{version:?} {pace:?}");
-        assert_eq!(update.progress(), (4093, 4093));
+        assert_eq!(update.progress(), (4001, 4001));
         let chip = wire.camera.flash();
         assert_eq!(chip.erased, [2, 3, 4, 5]);
-        assert_eq!(chip.internal[..4093], job.firmware);
+        assert_eq!(chip.internal[..4001], job.firmware);
         // The last packet is filled up to a word, and the buffer to its end.
-        assert_eq!(chip.internal[4093..4096], [0xFF; 3]);
+        assert_eq!(chip.internal[4001..4032], [0xFF; 31]);
         assert!(wire.left, "the application starts");
     }
 }

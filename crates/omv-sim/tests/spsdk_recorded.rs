@@ -70,9 +70,11 @@ impl Bench {
                     link.send(&report.bytes).unwrap();
                     continue;
                 }
-                let heard = link.wait(until).unwrap();
-                let expected = Some(Heard::Bytes(report.bytes.clone()));
-                assert_eq!(heard, expected, "report {number} of `{}`", session.line);
+                let Some(Heard::Bytes(heard)) = link.wait(until).unwrap() else {
+                    panic!("no report {number} of `{}`", session.line);
+                };
+                let heard = blanked(heard, rom);
+                assert_eq!(heard, report.bytes, "report {number} of `{}`", session.line);
             }
             let more = link.wait(link.now() + 5 * MS).unwrap();
             assert_eq!(more, None, "after `{}`", session.line);
@@ -92,6 +94,15 @@ impl Bench {
         }
         self.0.with(0, |camera, _| camera.status().firmware)
     }
+}
+
+/// A loader's report as it is recorded: without what its buffer held before.
+fn blanked(mut bytes: Vec<u8>, rom: bool) -> Vec<u8> {
+    let end = 4 + usize::from(u16::from_le_bytes([bytes[2], bytes[3]]));
+    if let Some(rest) = bytes.get_mut(end..).filter(|_| !rom) {
+        rest.fill(0);
+    }
+    bytes
 }
 
 fn update() -> Recording {

@@ -11,7 +11,8 @@
 //! ```
 //!
 //! The words of a report are put together: bytes in hexadecimal, `0*N` for N zeros, a piece of a
-//! file. So there are no images in a vector, and every report is whole. Times are left out.
+//! file. So there are no images in a vector, and every report has its length; what lies behind the
+//! data of a loader's report is left over from others, and is shown as zeros. Times are left out.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -123,12 +124,29 @@ fn text(results: &Results, title: &str) -> Result<String> {
         let mut count = 0;
         for report in reports.iter().filter(during) {
             let way = if report.out { '>' } else { '<' };
-            writeln!(text, "{way} {}", words(&report.bytes, &mut supplies)?)?;
+            let bytes = if report.out {
+                report.bytes.clone()
+            } else {
+                blanked(report.bytes.clone())
+            };
+            writeln!(text, "{way} {}", words(&bytes, &mut supplies)?)?;
             count += 1;
         }
         ensure!(count > 0, "no report passed during `{}`", line.text);
     }
     Ok(text)
+}
+
+/// A loader's report without what its buffer held before: that may be a piece of anybody's file.
+/// What a loader leaves there is held against the real ones in an emulator.
+fn blanked(mut bytes: Vec<u8>) -> Vec<u8> {
+    if let [3 | 4, 0, low, high, ..] = bytes[..] {
+        let end = 4 + usize::from(u16::from_le_bytes([low, high]));
+        if let Some(rest) = bytes.get_mut(end..) {
+            rest.fill(0);
+        }
+    }
+    bytes
 }
 
 /// The files of the scene that the lines, or those of a batch, name.
@@ -230,6 +248,18 @@ mod tests {
         );
         // And once more from its start.
         assert_eq!(words(&data, &mut supplies).unwrap(), "02003c00 a.bin@0+60");
+    }
+
+    #[test]
+    fn what_a_buffer_held_before_is_not_kept() {
+        assert_eq!(
+            blanked(vec![3, 0, 2, 0, 7, 7, 9, 9]),
+            [3, 0, 2, 0, 7, 7, 0, 0]
+        );
+        // The ROM's reports have no length.
+        let rom = vec![3, 0x56, 0x78, 0x78, 0x56];
+        assert_eq!(blanked(rom.clone()), rom);
+        assert_eq!(blanked(vec![4, 0, 9, 0, 7]), [4, 0, 9, 0, 7]);
     }
 
     #[test]

@@ -80,3 +80,41 @@ pub trait Camera: Send {
     /// What an onlooker sees.
     fn status(&self) -> Status;
 }
+
+impl<T: Camera + ?Sized> Camera for Box<T> {
+    fn as_any(&mut self) -> &mut dyn std::any::Any {
+        (**self).as_any()
+    }
+
+    fn face(&mut self) -> Option<&mut dyn Face> {
+        (**self).face()
+    }
+
+    fn serial(&self) -> Option<String> {
+        (**self).serial()
+    }
+
+    fn visit(&self) -> u64 {
+        (**self).visit()
+    }
+
+    fn has_driver(&self) -> bool {
+        (**self).has_driver()
+    }
+
+    fn advance(&mut self, now: Duration) {
+        (**self).advance(now);
+    }
+
+    fn next(&self, now: Duration) -> Option<Duration> {
+        (**self).next(now)
+    }
+
+    fn hand(&mut self, now: Duration, hand: Hand) {
+        (**self).hand(now, hand);
+    }
+
+    fn status(&self) -> Status {
+        (**self).status()
+    }
+}

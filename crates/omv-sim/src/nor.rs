@@ -57,7 +57,9 @@ pub enum Worn {
 
 #[derive(Clone, Debug)]
 enum Operation {
-    Erase { sectors: Range<usize> },
+    Erase {
+        sectors: Range<usize>,
+    },
     Program {
         offset: usize,
         bytes: Vec<u8>,

@@ -21,8 +21,6 @@ const ENDPOINTS: (u8, u8, u8) = (1, 2, 2);
 const PROTOCOL_RATE: u32 = 921_600;
 /// Another one that firmware before 5.0.0 also takes.
 const FAST_RATE: u32 = 12_000_000;
-/// The rate that means "into the bootloader".
-const TOUCH_RATE: u32 = 1200;
 
 /// A firmware that runs, and what it answers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +46,8 @@ pub struct Body {
     pub uid: [u32; 3],
     /// What the core says of itself.
     pub cpu_id: u32,
+    /// The bootloader's version, as the firmware finds or guesses it.
+    pub bootloader: [u8; 3],
     /// Whether the USB stack is ST's, which wants a command alone in its packet.
     pub packets: bool,
 }
@@ -194,7 +194,7 @@ fn v2_camera(firmware: &Firmware, version: [u8; 3], body: &Body) -> v2::camera::
         max_payload: facts.map_or(498, |facts| facts.max_payload()) as u16,
         version: v2::records::Version {
             protocol: [1, 0, 2],
-            bootloader: [1, 0, 3],
+            bootloader: body.bootloader,
             firmware: version,
         },
         info,
@@ -277,7 +277,7 @@ impl Face for RunFace {
             (0x21, request::SET_LINE_CODING) => {
                 self.coding = LineCoding::decode(data).ok()?;
                 self.ready.clear();
-                if self.coding.rate == TOUCH_RATE {
+                if self.coding.rate == LineCoding::TOUCH_RATE {
                     self.left = Some(Leave::Bootloader);
                 }
             }

@@ -1,12 +1,15 @@
 //! A virtual camera kept in a file: flash, fuses and the ROM wire.
 //!
 //! ```text
-//!   0          the flash, 16 MiB; sectors that were never written are holes and read as zeros
-//!   0x1000000  text, 4096 bytes, filled up with newlines:
-//!                omv-sim rt1062 state 1
-//!                jumper off
-//!                fuse 06 00000010              words that are not zero, both numbers in hex
-//!                sectors 0100 ff0f...          which of 256 sectors are in the file, from this
+//!   0     the flash, all memories of the board; sectors that were never written are holes and
+//!         read as zeros
+//!   end   text, 4096 bytes, filled up with newlines:
+//!           omv-sim rt1062 state 1             or another board: omv-sim OPENMV4 state 1
+//!           jumper off
+//!           fuse 06 00000010                   words that are not zero, both numbers in hex
+//!           uid 001f...                        of other boards: the chip's unique id
+//!           revision y                         and its revision, if it is not the usual one
+//!           sectors 0100 ff0f...               which of 256 sectors are in the file, from this
 //! ```
 //!
 //! In a `sectors` line each byte stands for eight sectors, lowest bit first; a sector that is
@@ -20,36 +23,113 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use omv_boards::Board;
+
 use crate::Camera;
+use crate::dfu::chip::{self as boards, Revision};
+use crate::dfu::{self, DfuCamera};
 use crate::nor::{Nor, SECTOR, Speed};
 use crate::rt1062::chip::{Chip, FLASH_SIZE, FUSE_WORDS, Parts};
 use crate::rt1062::{Remains, Rt1062};
 
-/// First line of the text; another version has another number.
-const HEAD: &str = "omv-sim rt1062 state 1";
+/// Name of the RT1062 in the first line of the text.
+const RT1062: &str = "rt1062";
 /// Bytes of the text.
 const TEXT_SIZE: usize = 4096;
-/// Sectors of the flash.
-const SECTORS: usize = FLASH_SIZE as usize / SECTOR;
 /// Sectors that one line of the text speaks of.
 const LINE_SECTORS: usize = 256;
 
-/// A camera whose flash and fuses can be kept in a file.
+/// What of a camera is kept, shared with the camera.
+pub trait Store: Send {
+    /// Its name in the first line of the text.
+    fn name(&self) -> &'static str;
+
+    /// Does something with the flash.
+    fn flash(&self, act: &mut dyn FnMut(&mut Nor));
+
+    /// The lines of the text that are about this camera alone.
+    fn lines(&self) -> String;
+}
+
+impl Store for Chip {
+    fn name(&self) -> &'static str {
+        RT1062
+    }
+
+    fn flash(&self, act: &mut dyn FnMut(&mut Nor)) {
+        act(&mut self.lock().nor);
+    }
+
+    fn lines(&self) -> String {
+        let fuses = self.lock().fuses;
+        let set = fuses.iter().enumerate().filter(|(_, word)| **word != 0);
+        set.map(|(index, word)| format!("fuse {index:02x} {word:08x}\n"))
+            .collect()
+    }
+}
+
+impl Store for boards::Chip {
+    fn name(&self) -> &'static str {
+        &self.lock().board.name
+    }
+
+    fn flash(&self, act: &mut dyn FnMut(&mut Nor)) {
+        act(&mut self.lock().nor);
+    }
+
+    fn lines(&self) -> String {
+        let parts = self.lock();
+        let uid: String = parts.uid.iter().map(|byte| format!("{byte:02x}")).collect();
+        let revision = match parts.revision {
+            Revision::V => "",
+            Revision::Y => "revision y\n",
+        };
+        format!("uid {uid}\n{revision}")
+    }
+}
+
+/// A camera that can be kept in a file.
 pub trait Kept: Camera {
-    /// Flash and fuses, shared with the camera.
-    fn chip(&self) -> &Chip;
+    /// What of it is kept.
+    fn store(&self) -> Box<dyn Store>;
 
     /// Name of the board, as the board files have it.
     fn board(&self) -> &'static str;
 }
 
 impl Kept for Rt1062 {
-    fn chip(&self) -> &Chip {
-        self.chip()
+    fn store(&self) -> Box<dyn Store> {
+        Box::new(self.chip().clone())
     }
 
     fn board(&self) -> &'static str {
         "OPENMV_RT1060"
+    }
+}
+
+impl Kept for DfuCamera {
+    fn store(&self) -> Box<dyn Store> {
+        Box::new(self.chip().clone())
+    }
+
+    fn board(&self) -> &'static str {
+        &DfuCamera::board(self).name
+    }
+}
+
+impl<S: Store + Clone + 'static> From<&S> for Box<dyn Store> {
+    fn from(store: &S) -> Self {
+        Box::new(store.clone())
+    }
+}
+
+impl<T: Kept + ?Sized> Kept for Box<T> {
+    fn store(&self) -> Box<dyn Store> {
+        (**self).store()
+    }
+
+    fn board(&self) -> &'static str {
+        (**self).board()
     }
 }
 
@@ -83,39 +163,70 @@ pub enum StateError {
     },
 }
 
-/// Reads a camera from a file.
+/// What was in a file.
+#[derive(Clone, Debug)]
+pub enum Loaded {
+    /// An RT1062.
+    Rt1062(Box<Remains>),
+    /// Another board.
+    Dfu(Box<dfu::Remains>),
+}
+
+/// Reads an RT1062 from a file.
 ///
 /// # Errors
-/// [`StateError`]; a file of another size or with another text is [`StateError::Foreign`].
+/// [`StateError`]; a file of another size, with another text or of another camera is
+/// [`StateError::Foreign`].
 pub fn load(path: &Path) -> Result<Remains, StateError> {
+    match load_any(path)? {
+        Loaded::Rt1062(remains) => Ok(*remains),
+        Loaded::Dfu(remains) => Err(StateError::Foreign {
+            path: path.to_owned(),
+            why: format!("it is one of a {}", remains.parts.board.title),
+        }),
+    }
+}
+
+/// Reads a camera of any board from a file.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_any(path: &Path) -> Result<Loaded, StateError> {
     let (mut file, text) = open(path)?;
-    let mut nor = Nor::blank(FLASH_SIZE as usize, Speed::default());
+    let mut nor = Nor::blank(text.kind.size(), Speed::default());
     let mut cells = vec![0; SECTOR];
-    for sector in (0..SECTORS).filter(|sector| text.kept[*sector]) {
+    for sector in (0..text.kind.sectors()).filter(|sector| text.kept[*sector]) {
         file.seek(SeekFrom::Start((sector * SECTOR) as u64))
             .and_then(|_| file.read_exact(&mut cells))
             .map_err(|source| failed("reading", path, source))?;
         nor.place(sector * SECTOR, &cells);
     }
     nor.take_dirty();
-    Ok(Remains {
-        parts: Parts {
-            nor,
-            fuses: text.fuses,
-            now: Duration::ZERO,
-            lost_power: false,
-            misused: None,
-        },
-        jumper: text.jumper,
+    let jumper = text.jumper;
+    Ok(match text.kind {
+        Kind::Rt1062 => Loaded::Rt1062(Box::new(Remains {
+            parts: Parts {
+                nor,
+                fuses: text.fuses,
+                now: Duration::ZERO,
+                lost_power: false,
+                misused: None,
+            },
+            jumper,
+        })),
+        Kind::Board(board) => {
+            let blank = boards::Parts::blank(board, text.uid, text.revision);
+            let parts = boards::Parts { nor, ..blank };
+            Loaded::Dfu(Box::new(dfu::Remains { parts, jumper }))
+        }
     })
 }
 
 /// Keeps a camera in a file, sector by sector as it changes.
-#[derive(Debug)]
 pub struct Keeper {
     path: PathBuf,
     file: File,
-    chip: Chip,
+    store: Box<dyn Store>,
     kept: Vec<bool>,
     /// The text in the file.
     text: Vec<u8>,
@@ -129,7 +240,11 @@ impl Keeper {
     /// # Errors
     /// [`StateError`]. A file that is not a camera's state is refused and stays as it is; so is
     /// one that another process keeps a camera in.
-    pub fn keep(path: &Path, chip: &Chip, jumper: bool) -> Result<Self, StateError> {
+    pub fn keep(
+        path: &Path,
+        store: impl Into<Box<dyn Store>>,
+        jumper: bool,
+    ) -> Result<Self, StateError> {
         let before = match open(path) {
             Err(StateError::Missing(_)) => None,
             other => Some(other?.0),
@@ -141,7 +256,7 @@ impl Keeper {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let fresh = format!(".{name}.{}", std::process::id());
         let fresh = folder.unwrap_or(Path::new(".")).join(fresh);
-        let made = Self::write_all(&fresh, path, chip, jumper).and_then(|keeper| {
+        let made = Self::write_all(&fresh, path, store.into(), jumper).and_then(|keeper| {
             // The new file is locked before anybody can find it under this name.
             fs::rename(&fresh, path).map_err(|source| failed("replacing", path, source))?;
             Ok(keeper)
@@ -152,28 +267,35 @@ impl Keeper {
         made
     }
 
-    fn write_all(fresh: &Path, path: &Path, chip: &Chip, jumper: bool) -> Result<Self, StateError> {
+    fn write_all(
+        fresh: &Path,
+        path: &Path,
+        store: Box<dyn Store>,
+        jumper: bool,
+    ) -> Result<Self, StateError> {
         let creating = |source| failed("creating", fresh, source);
         let _ = fs::remove_file(fresh);
         let mut options = OpenOptions::new();
         private(options.read(true).write(true).create_new(true));
         let file = options.open(fresh).map_err(creating)?;
-        file.set_len(u64::from(FLASH_SIZE)).map_err(creating)?;
+        let mut unsaved = BTreeMap::new();
+        let mut size = 0;
+        store.flash(&mut |nor| {
+            nor.take_dirty();
+            size = nor.size();
+            let all = (0..size / SECTOR).map(|n| (n, nor.read(n * SECTOR, SECTOR)));
+            unsaved = all.filter(|(_, cells)| !is_blank(cells)).collect();
+        });
+        file.set_len(size as u64).map_err(creating)?;
         lock(&file, path)?;
         let mut keeper = Self {
             path: path.to_owned(),
             file,
-            chip: chip.clone(),
-            kept: vec![false; SECTORS],
+            store,
+            kept: vec![false; size / SECTOR],
             text: Vec::new(),
-            unsaved: BTreeMap::new(),
+            unsaved,
         };
-        {
-            let mut parts = chip.lock();
-            parts.nor.take_dirty();
-            let all = (0..SECTORS).map(|n| (n, parts.nor.read(n * SECTOR, SECTOR)));
-            keeper.unsaved = all.filter(|(_, cells)| !is_blank(cells)).collect();
-        }
         keeper.save(jumper)?;
         Ok(keeper)
     }
@@ -183,11 +305,9 @@ impl Keeper {
     /// # Errors
     /// [`StateError::Io`]; what could not be written is tried again the next time.
     pub fn save(&mut self, jumper: bool) -> Result<(), StateError> {
-        let fuses = {
-            let mut parts = self.chip.lock();
-            self.unsaved.extend(parts.nor.take_dirty());
-            parts.fuses
-        };
+        let unsaved = &mut self.unsaved;
+        self.store
+            .flash(&mut |nor| unsaved.extend(nor.take_dirty()));
         while let Some((sector, cells)) = self.unsaved.pop_first() {
             // A blank sector at the place of a hole stays a hole.
             if !self.kept[sector] && is_blank(&cells) {
@@ -199,9 +319,9 @@ impl Keeper {
             }
             self.kept[sector] = true;
         }
-        let text = text(&fuses, jumper, &self.kept);
+        let text = text(self.store.name(), &self.store.lines(), jumper, &self.kept);
         if text != self.text {
-            self.write_at(FLASH_SIZE as usize, &text)?;
+            self.write_at(self.kept.len() * SECTOR, &text)?;
             self.text = text;
         }
         Ok(())
@@ -245,9 +365,44 @@ fn private(options: &mut OpenOptions) {
 #[cfg(not(unix))]
 fn private(_options: &mut OpenOptions) {}
 
+/// Which camera a file is of.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Rt1062,
+    Board(&'static Board),
+}
+
+impl Kind {
+    /// Reads the first line.
+    fn of(line: &str) -> Option<Self> {
+        let name = line.strip_prefix("omv-sim ")?.strip_suffix(" state 1")?;
+        if name == RT1062 {
+            return Some(Self::Rt1062);
+        }
+        let board = omv_boards::by_name(name).filter(|board| board.name == name)?;
+        let exists = board.dfu.is_some() || board.mcuboot.is_some();
+        exists.then_some(Self::Board(board))
+    }
+
+    /// Bytes of flash.
+    fn size(self) -> usize {
+        match self {
+            Self::Rt1062 => FLASH_SIZE as usize,
+            Self::Board(board) => boards::flash_size(board),
+        }
+    }
+
+    fn sectors(self) -> usize {
+        self.size() / SECTOR
+    }
+}
+
 /// The text of a state file, read.
 struct Text {
+    kind: Kind,
     fuses: [u32; FUSE_WORDS],
+    uid: [u8; 12],
+    revision: Revision,
     jumper: bool,
     kept: Vec<bool>,
 }
@@ -269,47 +424,69 @@ fn open(path: &Path) -> Result<(File, Text), StateError> {
     if !found.is_file() {
         return Err(foreign("it is not a file"));
     }
-    let whole = u64::from(FLASH_SIZE) + TEXT_SIZE as u64;
-    if found.len() != whole {
-        let why = format!("it has {} bytes and should have {whole}", found.len());
-        return Err(foreign(&why));
-    }
+    let Some(flash) = found.len().checked_sub(TEXT_SIZE as u64) else {
+        return Err(foreign("it is too short"));
+    };
     let mut file = File::open(path).map_err(reading)?;
     let mut bytes = vec![0; TEXT_SIZE];
-    file.seek(SeekFrom::Start(FLASH_SIZE.into()))
+    file.seek(SeekFrom::Start(flash))
         .and_then(|_| file.read_exact(&mut bytes))
         .map_err(reading)?;
     let text = std::str::from_utf8(&bytes).map_err(|_| foreign("its text is damaged"))?;
-    Ok((file, parse(text).map_err(|why| foreign(&why))?))
+    let text = parse(text).map_err(|why| foreign(&why))?;
+    let whole = text.kind.size() + TEXT_SIZE;
+    if found.len() != whole as u64 {
+        let why = format!("it has {} bytes and should have {whole}", found.len());
+        return Err(foreign(&why));
+    }
+    Ok((file, text))
 }
 
 fn parse(text: &str) -> Result<Text, String> {
     let mut lines = text.lines().filter(|line| !line.is_empty());
-    if lines.next() != Some(HEAD) {
-        return Err("its text does not begin as it should".into());
-    }
-    let mut fuses = [0; FUSE_WORDS];
-    let mut kept = vec![false; SECTORS];
+    let kind = lines.next().and_then(Kind::of);
+    let kind = kind.ok_or("its text does not begin as it should")?;
+    let mut read = Text {
+        kind,
+        fuses: [0; FUSE_WORDS],
+        uid: [0; 12],
+        revision: Revision::default(),
+        jumper: false,
+        kept: vec![false; kind.sectors()],
+    };
     let mut jumper = None;
     for line in lines {
         let words: Vec<&str> = line.split(' ').collect();
-        let understood = match words.as_slice() {
-            ["jumper", "on"] => jumper.replace(true).is_none(),
-            ["jumper", "off"] => jumper.replace(false).is_none(),
-            ["fuse", index, word] => set_fuse(&mut fuses, index, word).is_some(),
-            ["sectors", first, bits] => set_kept(&mut kept, first, bits).is_some(),
+        let understood = match (words.as_slice(), kind) {
+            (["jumper", "on"], _) => jumper.replace(true).is_none(),
+            (["jumper", "off"], _) => jumper.replace(false).is_none(),
+            (["fuse", index, word], Kind::Rt1062) => {
+                set_fuse(&mut read.fuses, index, word).is_some()
+            }
+            (["uid", uid], Kind::Board(_)) => set_uid(&mut read.uid, uid).is_some(),
+            (["revision", "y"], Kind::Board(_)) => {
+                read.revision = Revision::Y;
+                true
+            }
+            (["sectors", first, bits], _) => set_kept(&mut read.kept, first, bits).is_some(),
             _ => false,
         };
         if !understood {
             return Err(format!("its text has the line {line:?}"));
         }
     }
-    let jumper = jumper.ok_or("its text is cut off")?;
-    Ok(Text {
-        fuses,
-        jumper,
-        kept,
-    })
+    read.jumper = jumper.ok_or("its text is cut off")?;
+    Ok(read)
+}
+
+fn set_uid(uid: &mut [u8; 12], hex: &str) -> Option<()> {
+    if hex.len() != 24 || !hex.is_ascii() {
+        return None;
+    }
+    for (at, byte) in uid.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).ok()?;
+    }
+    Some(())
 }
 
 fn set_fuse(fuses: &mut [u32; FUSE_WORDS], index: &str, word: &str) -> Option<()> {
@@ -320,30 +497,27 @@ fn set_fuse(fuses: &mut [u32; FUSE_WORDS], index: &str, word: &str) -> Option<()
 
 fn set_kept(kept: &mut [bool], first: &str, bits: &str) -> Option<()> {
     let first = usize::from_str_radix(first, 16).ok()?;
-    let line = kept.get_mut(first..first.checked_add(LINE_SECTORS)?)?;
-    if bits.len() != LINE_SECTORS / 4 || !bits.is_ascii() {
+    if bits.len() != LINE_SECTORS / 4 || !bits.is_ascii() || first >= kept.len() {
         return None;
     }
-    for (at, eight) in line.chunks_mut(8).enumerate() {
+    for at in 0..LINE_SECTORS / 8 {
         let byte = u8::from_str_radix(&bits[2 * at..2 * at + 2], 16).ok()?;
-        for (bit, kept) in eight.iter_mut().enumerate() {
-            *kept = byte >> bit & 1 != 0;
+        for bit in (0..8).filter(|bit| byte >> bit & 1 != 0) {
+            *kept.get_mut(first + 8 * at + bit)? = true;
         }
     }
     Some(())
 }
 
-fn text(fuses: &[u32; FUSE_WORDS], jumper: bool, kept: &[bool]) -> Vec<u8> {
-    let mut text = format!("{HEAD}\njumper {}\n", if jumper { "on" } else { "off" });
-    for (index, word) in fuses.iter().enumerate().filter(|(_, word)| **word != 0) {
-        text += &format!("fuse {index:02x} {word:08x}\n");
-    }
+fn text(name: &str, lines: &str, jumper: bool, kept: &[bool]) -> Vec<u8> {
+    let jumper = if jumper { "on" } else { "off" };
+    let mut text = format!("omv-sim {name} state 1\njumper {jumper}\n{lines}");
     for (number, line) in kept.chunks(LINE_SECTORS).enumerate() {
         if line.contains(&true) {
             text += &format!("sectors {:04x} ", number * LINE_SECTORS);
-            for eight in line.chunks(8) {
-                let bits = eight.iter().rev();
-                let byte = bits.fold(0, |byte, kept| byte << 1 | u8::from(*kept));
+            for at in 0..LINE_SECTORS / 8 {
+                let eight = line.iter().skip(8 * at).take(8).enumerate();
+                let byte = eight.fold(0_u8, |byte, (bit, kept)| byte | u8::from(*kept) << bit);
                 text += &format!("{byte:02x}");
             }
             text.push('\n');
@@ -358,25 +532,49 @@ fn text(fuses: &[u32; FUSE_WORDS], jumper: bool, kept: &[bool]) -> Vec<u8> {
 mod tests {
     use super::*;
 
+    /// The most any camera of these kinds can have in its text.
+    fn longest(kind: Kind) -> (String, String) {
+        match kind {
+            Kind::Rt1062 => {
+                let fuse = |index| format!("fuse {index:02x} ffffffff\n");
+                (RT1062.to_owned(), (0..FUSE_WORDS).map(fuse).collect())
+            }
+            Kind::Board(board) => {
+                let lines = format!("uid {}\nrevision y\n", "ab".repeat(12));
+                (board.name.clone(), lines)
+            }
+        }
+    }
+
     #[test]
     fn the_longest_text_fits_and_comes_back() {
-        let mut kept = vec![true; SECTORS];
-        kept[9] = false;
-        let bytes = text(&[u32::MAX; FUSE_WORDS], true, &kept);
-        assert_eq!(bytes.len(), TEXT_SIZE);
-        assert_eq!(bytes.last(), Some(&b'\n'), "nothing was cut off");
-        let read = parse(std::str::from_utf8(&bytes).unwrap()).unwrap();
-        assert_eq!(read.fuses, [u32::MAX; FUSE_WORDS]);
-        assert!(read.jumper && read.kept == kept);
+        let boards = omv_boards::all().iter();
+        let boards = boards.filter(|board| board.dfu.is_some() || board.mcuboot.is_some());
+        for kind in boards.map(Kind::Board).chain([Kind::Rt1062]) {
+            let mut kept = vec![true; kind.sectors()];
+            kept[9] = false;
+            let (name, lines) = longest(kind);
+            let bytes = text(&name, &lines, true, &kept);
+            assert_eq!(bytes.len(), TEXT_SIZE);
+            assert_eq!(bytes.last(), Some(&b'\n'), "nothing was cut off of {name}");
+            let read = parse(std::str::from_utf8(&bytes).unwrap()).unwrap();
+            assert!(read.jumper && read.kept == kept, "{name}");
+            match read.kind {
+                Kind::Rt1062 => assert_eq!(read.fuses, [u32::MAX; FUSE_WORDS]),
+                Kind::Board(_) => assert_eq!((read.uid, read.revision), ([0xAB; 12], Revision::Y)),
+            }
+        }
     }
 
     #[test]
     fn text_that_is_not_ours_is_refused() {
+        const HEAD: &str = "omv-sim rt1062 state 1";
         let good = format!("{HEAD}\njumper off\n");
         assert!(parse(&good).is_ok());
         for line in [
             "fuse 40 1",
             "fuse 0 zz",
+            "uid 000000000000000000000000",
             "sectors 1000 00",
             "sectors ffffffffffffffff 00",
             "jumper on",
@@ -384,7 +582,9 @@ mod tests {
         ] {
             assert!(parse(&format!("{good}{line}\n")).is_err(), "{line}");
         }
-        assert!(parse(HEAD).is_err());
-        assert!(parse("").is_err());
+        for head in [HEAD, "", "omv-sim RPI_PICO state 1", "omv-sim h7 state 1"] {
+            assert!(parse(head).is_err(), "{head}");
+        }
+        assert!(parse("omv-sim OPENMV4 state 1\njumper off\nuid 00\n").is_err());
     }
 }

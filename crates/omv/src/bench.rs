@@ -12,12 +12,12 @@ use omv_link::native::NativeBus;
 use omv_link::record::{self, Recorder};
 use omv_link::usbip::UsbIpBus;
 use omv_link::{Bus, LinkError};
-use omv_sim::rt1062::{Quirks, Rt1062, sample};
-use omv_sim::state::{self, Keeper, StateError};
+use omv_sim::state::Keeper;
 use omv_sim::{Camera, Hand, VirtualBus};
 
 use crate::cli::Common;
 use crate::fail::Fail;
+use crate::virtual_camera::{Made, Spec, simulator};
 
 /// What begins the name of a camera inside this process.
 const INSIDE: &str = "sim:";
@@ -80,9 +80,14 @@ impl Bench {
             return;
         };
         bus.with(0, |camera, now| {
+            let wired = [State::Sdp, State::StRom, State::SeUart];
+            let wire = wired.iter().any(|state| expect.contains(state));
             camera.hand(now, Hand::Unplug);
-            camera.hand(now, Hand::Jumper(expect.contains(&State::Sdp)));
+            camera.hand(now, Hand::Jumper(wire));
             camera.hand(now, Hand::Plug);
+            if expect.contains(&State::ArduinoDfu) {
+                camera.hand(now, Hand::DoubleTap);
+            }
         });
     }
 
@@ -153,18 +158,16 @@ impl Bench {
 }
 
 impl Inside {
-    /// A camera inside this process: `rt1062` or `rt1062@FILE`.
+    /// A camera inside this process: `rt1062`, `h7,state=dfu` or `rt1062@FILE`.
     fn new(spec: &str) -> Result<Self, Fail> {
-        let (model, file) = match spec.split_once('@') {
-            Some((model, file)) => (model, Some(Path::new(file))),
-            None => (spec, None),
-        };
-        let camera = camera(model, None, file, Quirks::default())?;
-        let keep = |file| Keeper::keep(file, camera.chip(), camera.remains().jumper);
-        let keeper = RefCell::new(file.map(keep).transpose().map_err(simulator)?);
+        let spec = Spec::parse(spec)?;
+        let Made { camera, settles } = spec.make()?;
+        let keep = |file: &Path| Keeper::keep(file, camera.store(), camera.status().jumper);
+        let keeper = spec.file.as_deref().map(keep).transpose();
+        let keeper = RefCell::new(keeper.map_err(simulator)?);
         let bus = VirtualBus::new("sim", vec![Box::new(camera) as Box<dyn Camera>]);
-        // It was plugged in long ago.
-        bus.pass(Duration::from_secs(5));
+        // It was plugged in long ago, or just long enough for what it should be.
+        bus.pass(settles);
         Ok(Self { bus, keeper })
     }
 }
@@ -194,31 +197,4 @@ fn recorder(path: &Path) -> Result<Recorder, Fail> {
         blank_serials: true,
     };
     Ok(Recorder::new(std::io::BufWriter::new(file), options))
-}
-
-/// Makes a virtual camera: from its file if there is one, else as it is sold with this firmware.
-pub fn camera(
-    model: &str,
-    firmware: Option<Vec<u8>>,
-    file: Option<&Path>,
-    quirks: Quirks,
-) -> Result<Rt1062, Fail> {
-    let board = omv_boards::by_name(model);
-    if board.is_none_or(|board| board.name != "OPENMV_RT1060") {
-        let what = format!("there is no virtual camera `{model}` yet");
-        let help = "The one there is: rt1062".to_owned();
-        return Err(Fail::Usage { what, help });
-    }
-    if let Some(file) = file.filter(|file| file.exists()) {
-        let remains = state::load(file).map_err(simulator)?;
-        return Ok(Rt1062::from_remains(remains, quirks));
-    }
-    let firmware = firmware.unwrap_or_else(|| sample::firmware(sample::SHIPPED, 0x18_0000));
-    Ok(Rt1062::new(&firmware, quirks))
-}
-
-fn simulator(error: StateError) -> Fail {
-    Fail::Simulator {
-        what: error.to_string(),
-    }
 }

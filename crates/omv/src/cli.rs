@@ -56,7 +56,7 @@ pub struct Cli {
 #[derive(Clone, Debug, Args)]
 pub struct Common {
     /// Which camera: serial number, port, USB place, board name, name of a running simulator, or
-    /// `sim:rt1062` for one inside this process (`sim:rt1062@FILE` keeps its state)
+    /// `sim:rt1062` for one inside this process (`sim:rt1062@FILE` keeps its state, `sim:h7,state=dfu` is in another one)
     #[arg(short, long, global = true, value_name = "CAMERA", env = "OMV_CAMERA")]
     pub camera: Option<String>,
     /// Print JSON: one object a line, the result last
@@ -347,7 +347,7 @@ pub struct Reset {
 
 #[derive(Debug, Args)]
 pub struct Sim {
-    /// Which board
+    /// Which board; `h7,state=dfu` for one in another state
     pub model: Option<String>,
     /// What to call it
     #[arg(long)]
@@ -395,6 +395,15 @@ pub enum Hand {
     },
     /// Hold header pin P11 low, or let go
     P11 {
+        #[arg(value_enum)]
+        to: Switch,
+    },
+    /// Press RESET
+    Reset,
+    /// Press RESET twice, quickly
+    DoubleTap,
+    /// Install the host's driver for bootloaders and ROMs, or remove it
+    Driver {
         #[arg(value_enum)]
         to: Switch,
     },

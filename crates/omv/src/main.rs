@@ -5,6 +5,7 @@
 //!   dropin   stand-ins for the tools of other makers, with command lines of their own
 //!   cmd/*    one file a command: what is wanted, in terms of the library
 //!   bench    the buses there are, and the camera that is meant
+//!   virtual_camera   those inside this process, by name and state
 //!   files    images and loaders from files, folders and archives
 //!   render   events as lines and bars        output   results as text or JSON
 //!   fail     errors as three lines, exit codes
@@ -22,6 +23,7 @@ mod output;
 mod render;
 mod signals;
 mod vendor;
+mod virtual_camera;
 
 use std::process::ExitCode;
 

@@ -5,7 +5,7 @@ use omv_wire::dfu::{Functional, dfuse::Manners};
 use omv_wire::usb::Speed;
 
 use super::chip::{Parts, Revision};
-use super::content::Generation;
+use super::content::{self, Generation, Resident};
 use super::face::Card;
 use crate::run::Body;
 
@@ -44,6 +44,11 @@ pub fn body(parts: &Parts) -> Body {
         serial: serial(parts, State::Run),
         uid: [word(8), word(4), word(0)],
         cpu_id: cpu_id(mcu),
+        bootloader: match content::resident(parts) {
+            Resident::Dfu(Generation::Versioned(version)) => version,
+            // Without a header the firmware tells what it was built with.
+            _ => [1, 0, 3],
+        },
         // The N6 and the AE3 came after the change to TinyUSB.
         packets: parts.board.st_rom.is_some() || parts.board.mcuboot.is_some(),
     }
@@ -69,7 +74,9 @@ pub fn bootloader(parts: &Parts, generation: Generation, names: Vec<String>) -> 
         release: generation.release(),
         strings: [
             "OpenMV".to_owned(),
-            identity.and_then(|identity| identity.product.clone()).unwrap_or_default(),
+            identity
+                .and_then(|identity| identity.product.clone())
+                .unwrap_or_default(),
             serial(parts, State::Dfu),
         ],
         names,

@@ -52,7 +52,11 @@ pub struct Parts {
 
 /// Bytes of all memories of a board together.
 pub fn flash_size(board: &Board) -> usize {
-    board.memories.iter().map(|memory| memory.size as usize).sum()
+    board
+        .memories
+        .iter()
+        .map(|memory| memory.size as usize)
+        .sum()
 }
 
 impl Parts {
@@ -135,7 +139,10 @@ impl Parts {
         let offset = self.offset(kind, sector.start)?;
         let size = sector.size() as usize;
         let sectors: Range<usize> = offset / SECTOR..(offset + size).div_ceil(SECTOR);
-        Some(self.nor.erase_block(self.now, sectors, erase_time(kind, size)))
+        Some(
+            self.nor
+                .erase_block(self.now, sectors, erase_time(kind, size)),
+        )
     }
 
     /// Starts writing bytes, the last unit filled up with `pad`; `erased` says that their place is

@@ -5,7 +5,9 @@ use std::time::Duration;
 use omv_boards::{Board, ImageRule, Region, Role, State};
 
 use super::chip::Parts;
-use super::sample::{BOOTLOADER_SEAL, DFU_PRODUCT, FIRMWARE_SEAL, LEGACY_PRODUCT, MCUBOOT};
+use super::sample::{
+    BOOT_TABLE, BOOTLOADER_SEAL, DFU_PRODUCT, FIRMWARE_SEAL, LEGACY_PRODUCT, MCUBOOT,
+};
 use crate::image::{contains, version};
 use crate::run::Firmware;
 use crate::seal::{self, Seal};
@@ -150,9 +152,9 @@ fn has_boot_table(parts: &Parts) -> bool {
     };
     let size = table.size as usize;
     let read = |at: usize, n: usize| parts.read_region(table, at, n);
-    let bytes = read(0, size);
+    let bytes = read(size - BOOT_TABLE, BOOT_TABLE);
     let blank = |value: u8| bytes.iter().all(|byte| *byte == value);
-    let sealed = seal::check(0, size, read);
+    let sealed = seal::check(size - BOOT_TABLE, size, read);
     sealed != Seal::Broken && !blank(0) && !blank(0xFF)
 }
 
@@ -196,9 +198,15 @@ pub fn firmware(parts: &Parts) -> Start {
 }
 
 /// The rule for the firmware file of a role, and the largest region it ever had.
-fn firmware_rule(board: &'static Board, role: Role) -> Option<(&'static ImageRule, &'static Region)> {
+fn firmware_rule(
+    board: &'static Board,
+    role: Role,
+) -> Option<(&'static ImageRule, &'static Region)> {
     let region = board.layout()?.role(role)?;
-    let rule = board.images.iter().find(|rule| rule.region == region.name)?;
+    let rule = board
+        .images
+        .iter()
+        .find(|rule| rule.region == region.name)?;
     let all = board.layouts.iter().filter_map(|layout| layout.role(role));
     let same = all.filter(|other| other.start == region.start && other.memory == region.memory);
     Some((rule, same.max_by_key(|region| region.size)?))

@@ -66,8 +66,15 @@ pub enum Life {
 pub enum Next {
     Reset,
     Rom,
-    Bootloader { generation: Generation, forced: bool, since: Duration },
-    Legacy { version: u8, since: Duration },
+    Bootloader {
+        generation: Generation,
+        forced: bool,
+        since: Duration,
+    },
+    Legacy {
+        version: u8,
+        since: Duration,
+    },
     Arduino,
     Firmware(Firmware),
 }
@@ -323,11 +330,10 @@ impl DfuCamera {
                 }
             }
             Life::Legacy { face, .. } => {
-                if face.leaves(now) || closes {
-                    self.start_application();
-                } else {
+                if !face.leaves(now) && !closes {
                     return false;
                 }
+                self.start_application();
             }
             Life::Rom(face) | Life::Arduino(face) => match face.take_leave() {
                 Some(Leaves::Se(event)) => self.leave_se(event),

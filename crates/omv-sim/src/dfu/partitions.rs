@@ -35,12 +35,16 @@ impl Bootloader {
         let regions = layout.into_iter().flat_map(|layout| &layout.regions);
         let mut regions: Vec<_> = regions.filter(|r| r.alternate.is_some()).collect();
         regions.sort_by_key(|region| region.alternate.as_ref().map(|a| a.number));
-        let table = regions.iter().enumerate().map(|(number, region)| Partition {
-            name: region.name.clone(),
-            size: region.size,
-            read_only: region.memory != MemoryKind::Command && !region.is_writable_in(State::Dfu),
-            poll: generation.poll(number),
-        });
+        let table = regions
+            .iter()
+            .enumerate()
+            .map(|(number, region)| Partition {
+                name: region.name.clone(),
+                size: region.size,
+                read_only: region.memory != MemoryKind::Command
+                    && !region.is_writable_in(State::Dfu),
+                poll: generation.poll(number),
+            });
         Self {
             table: table.collect(),
             unlocked: vec![false; regions.len()],

@@ -19,6 +19,8 @@ use crate::seal;
 pub const FIRMWARE_SEAL: usize = 0x400;
 /// Offset of the seal in a sample bootloader.
 pub const BOOTLOADER_SEAL: usize = 0x600;
+/// Bytes of a sample boot table, at whose start its seal is.
+pub const BOOT_TABLE: usize = 256;
 /// The product name that OpenMV's DFU bootloaders carry.
 pub const DFU_PRODUCT: &str = "OpenMV Camera (DFU Mode)";
 /// The product name that its serial bootloaders carry.
@@ -56,12 +58,36 @@ fn code(board: &Board, role: Role, version: &str, size: usize) -> Vec<u8> {
     vectors(&mut image, load, 0x1000 + (seed(version) & 0x7E0));
     let arch = board.arch.first().map_or("", |arch| &arch.text);
     let name = &board.name;
-    let strings = format!(
-        "\0{arch}\0{name}\03.4.0; OpenMV v{version}-sample; MicroPython v1.26.0-omv\0"
-    );
+    let strings =
+        format!("\0{arch}\0{name}\03.4.0; OpenMV v{version}-sample; MicroPython v1.26.0-omv\0");
     image[FIRMWARE_SEAL + seal::SIZE..][..strings.len()].copy_from_slice(strings.as_bytes());
     seal::apply(&mut image, FIRMWARE_SEAL);
     image
+}
+
+/// The files of a release for this board, by name: what a release of real firmware has, made up.
+pub fn release(board: &Board, version: &str) -> Vec<(String, Vec<u8>)> {
+    let regions = board
+        .layout()
+        .into_iter()
+        .flat_map(|layout| &layout.regions);
+    let made = |role, size: u32| match role {
+        Role::Firmware => Some(firmware(board, version, size.min(0xC_0000) as usize)),
+        Role::SecondFirmware => Some(second_firmware(board, version, size.min(0x4_0000) as usize)),
+        Role::Bootloader if board.dfu.is_some() => {
+            let release = version.parse().map(Generation::of_release);
+            Some(bootloader(board, release.unwrap_or(Generation::NEWEST)))
+        }
+        Role::Romfs | Role::SecondRomfs => {
+            Some(crate::rt1062::sample::romfs(size.min(0x1_0000) as usize))
+        }
+        Role::BootTable => Some(boot_table(size as usize)),
+        _ => None,
+    };
+    regions
+        .filter_map(|region| Some((region.files.first()?, made(region.role, region.size)?)))
+        .map(|(name, bytes)| (name.clone(), bytes))
+        .collect()
 }
 
 /// OpenMV's DFU bootloader of a generation.
@@ -76,7 +102,10 @@ pub fn bootloader(board: &Board, generation: Generation) -> Vec<u8> {
         Generation::First => board.layout_named("dfu-4.6"),
         _ => None,
     };
-    let regions = layout.or(board.layout()).into_iter().flat_map(|l| &l.regions);
+    let regions = layout
+        .or(board.layout())
+        .into_iter()
+        .flat_map(|l| &l.regions);
     let mut strings = format!("\0OpenMV\0{DFU_PRODUCT}\0");
     for alternate in regions.filter_map(|region| region.alternate.as_ref()) {
         strings += &format!("{}\0", alternate.name);
@@ -110,17 +139,20 @@ pub fn legacy(board: &Board, version: u8) -> Vec<u8> {
 
 /// Arduino's bootloader, all of its size.
 pub fn mcuboot(board: &Board) -> Vec<u8> {
-    let size = bootloader_regions(board).map(|region| region.size as usize).sum();
+    let size = bootloader_regions(board)
+        .map(|region| region.size as usize)
+        .sum();
     let mut image = filler(size, "arduino");
     vectors(&mut image, 0x0800_0000, 0x2000);
     seal_bootloader(image, &format!("\0Arduino SA\0{MCUBOOT}\0"))
 }
 
-/// The Secure Enclave's table of what to start. The real one stands at the end of its region; a
-/// sample is all seal.
+/// The Secure Enclave's table of what to start, which stands at the end of its region.
 pub fn boot_table(size: usize) -> Vec<u8> {
-    let mut image = filler(size, "toc");
-    seal::apply(&mut image, 0);
+    let mut image = vec![0xFF; size];
+    let at = size - BOOT_TABLE;
+    image[at..].copy_from_slice(&filler(BOOT_TABLE, "toc"));
+    seal::apply(&mut image, at);
     image
 }
 

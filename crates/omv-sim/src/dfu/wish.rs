@@ -82,7 +82,8 @@ impl Wish {
     /// The states in which a camera of this board can be had.
     pub fn states(board: &Board) -> Vec<State> {
         let troubles = [State::NoDriver, State::Cycling, State::Silent];
-        let fits = |state: &State| troubles.contains(state) || board.identity(*state, None).is_some();
+        let fits =
+            |state: &State| troubles.contains(state) || board.identity(*state, None).is_some();
         State::ALL.into_iter().filter(fits).collect()
     }
 
@@ -144,7 +145,12 @@ impl Wish {
             Ok(version) => version,
             Err(_) => return Err(WishError::Version(self.version.clone())),
         };
-        let before_dfu = version < Version { major: 4, minor: 6, patch: 0 };
+        let before_dfu = version
+            < Version {
+                major: 4,
+                minor: 6,
+                patch: 0,
+            };
         let legacy = self.state == State::LegacyBl || (before_dfu && board.legacy.is_some());
         let usual = if legacy {
             Bootloader::Legacy(3)
@@ -192,7 +198,11 @@ impl Wish {
             parts.place(second.memory, second.start, &bytes);
         }
         if let Some(romfs) = region(Role::Romfs) {
-            parts.place(romfs.memory, romfs.start, &crate::rt1062::sample::romfs(4096));
+            parts.place(
+                romfs.memory,
+                romfs.start,
+                &crate::rt1062::sample::romfs(4096),
+            );
         }
     }
 

@@ -150,6 +150,8 @@ pub fn body(uid: [u32; 2]) -> Body {
         serial: serial(uid),
         uid: [0, uid[1], uid[0]],
         cpu_id: CPU_ID,
+        // That of the sources it was built with: this board has none of OpenMV's.
+        bootloader: [1, 0, 3],
         packets: false,
     }
 }

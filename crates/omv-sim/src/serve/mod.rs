@@ -137,7 +137,7 @@ impl Server {
         let address = listener.local_addr().map_err(failed("listening"))?;
         let state = options.state_file;
         let state = state.unwrap_or_else(|| entry.path().join(folder::STATE));
-        let keeper = Keeper::keep(&state, camera.chip(), camera.status().jumper)?;
+        let keeper = Keeper::keep(&state, camera.store(), camera.status().jumper)?;
         let board = camera.board();
         let port = Port::new(Box::new(camera));
         let world = Arc::new(World::new(&options.name, port, options.speed));

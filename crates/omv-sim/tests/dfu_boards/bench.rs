@@ -93,7 +93,11 @@ impl Bench {
     pub fn until(&mut self, state: State) {
         let end = self.port.now() + 90_000 * MS;
         while self.state() != state || self.port.camera_mut().face().is_none() {
-            assert!(self.port.now() < end, "never in {state}: {:?}", self.port.camera().status());
+            assert!(
+                self.port.now() < end,
+                "never in {state}: {:?}",
+                self.port.camera().status()
+            );
             self.pass(5 * MS);
         }
     }
@@ -116,7 +120,8 @@ impl Bench {
         let ticket = self.ticket;
         let visit = self.port.camera().visit();
         self.port.take_done();
-        self.port.submit(visit, ticket, Urb::control(setup, data.to_vec()));
+        self.port
+            .submit(visit, ticket, Urb::control(setup, data.to_vec()));
         let end = self.port.now() + limit;
         loop {
             for (done, completion) in self.port.take_done() {
@@ -175,12 +180,18 @@ impl Bench {
             index: 0,
             length: 0,
         };
-        assert_eq!(self.transfer(setup, &[], 1000 * MS), Said::Bytes(Vec::new()));
+        assert_eq!(
+            self.transfer(setup, &[], 1000 * MS),
+            Said::Bytes(Vec::new())
+        );
     }
 
     /// Writes one block as a host does; gives the status it ended with.
     pub fn write(&mut self, block: u16, data: &[u8]) -> Report {
-        assert_eq!(self.out(request::DNLOAD, block, data), Said::Bytes(Vec::new()));
+        assert_eq!(
+            self.out(request::DNLOAD, block, data),
+            Said::Bytes(Vec::new())
+        );
         self.report();
         self.report()
     }

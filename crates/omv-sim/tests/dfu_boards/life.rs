@@ -35,7 +35,9 @@ fn every_board_is_found_in_every_state_it_has() {
             let shown = !matches!(state, State::Silent | State::Cycling);
             assert!(id.is_some() || !shown, "{name} {state}");
             if let (Some((vid, pid)), true) = (id, shown) {
-                let mut usb = board(name).identities(as_seen).map(|i| (i.usb.vid, i.usb.pid));
+                let mut usb = board(name)
+                    .identities(as_seen)
+                    .map(|i| (i.usb.vid, i.usb.pid));
                 assert!(usb.any(|usb| usb == (vid, pid)), "{name} {state}");
             }
         }
@@ -122,9 +124,15 @@ fn the_running_firmware_leads_to_a_bootloader_that_stays() {
             length: 7,
         };
         let line = [0xB0, 0x04, 0, 0, 0, 0, 8];
-        assert_eq!(bench.transfer(touch, &line, 100 * MS), Said::Bytes(Vec::new()));
+        assert_eq!(
+            bench.transfer(touch, &line, 100 * MS),
+            Said::Bytes(Vec::new())
+        );
         let state = bench.pass(Duration::from_secs(20)).state;
-        assert!(matches!(state, State::Dfu | State::ArduinoDfu), "{name}: {state}");
+        assert!(
+            matches!(state, State::Dfu | State::ArduinoDfu),
+            "{name}: {state}"
+        );
     }
 }
 
@@ -133,7 +141,10 @@ fn detach_starts_the_firmware() {
     let mut bench = Bench::of("OPENMV4", State::Dfu);
     bench.at(5000);
     bench.read(1, 4096);
-    assert_eq!(bench.out(request::DETACH, 1000, &[]), Said::Bytes(Vec::new()));
+    assert_eq!(
+        bench.out(request::DETACH, 1000, &[]),
+        Said::Bytes(Vec::new())
+    );
     assert_eq!(bench.pass(3000 * MS).state, State::Run);
 }
 
@@ -206,7 +217,11 @@ fn firmware_without_vectors_silences_flash_inside_and_parks_flash_outside() {
         // The next power-up opens the window again.
         bench.hand(Hand::Unplug);
         bench.hand(Hand::Plug);
-        bench.until(if state == State::Silent { State::Dfu } else { state });
+        bench.until(if state == State::Silent {
+            State::Dfu
+        } else {
+            state
+        });
     }
 }
 
@@ -216,7 +231,9 @@ fn blank_flash_starts_the_rom_without_a_wire() {
         let camera = wish(name, State::Run).make().unwrap();
         let mut remains = camera.remains();
         let internal = omv_boards::MemoryKind::Internal;
-        remains.parts.place(internal, 0x0800_0000, &[0xFF; 0x4_0000]);
+        remains
+            .parts
+            .place(internal, 0x0800_0000, &[0xFF; 0x4_0000]);
         let camera = omv_sim::dfu::DfuCamera::from_remains(remains, Quirks::default());
         let mut bench = Bench::new(camera);
         assert_eq!(bench.at(60_000).state, State::StRom, "{name}");
@@ -263,7 +280,10 @@ fn an_arduino_has_no_window_and_two_taps_lead_to_a_bootloader_that_stays() {
     }
     bench.until(State::Run);
     bench.hand(Hand::DoubleTap);
-    assert_eq!(bench.pass(Duration::from_secs(3600)).state, State::ArduinoDfu);
+    assert_eq!(
+        bench.pass(Duration::from_secs(3600)).state,
+        State::ArduinoDfu
+    );
 }
 
 #[test]

@@ -24,7 +24,10 @@ fn a_portenta_shows_the_two_serial_numbers_that_were_measured() {
 
 #[test]
 fn the_bootloader_shows_the_board_id_and_the_firmware_a_mix() {
-    assert_eq!(serial(wish("OPENMV4", State::Run)).as_deref(), Some("346534563033"));
+    assert_eq!(
+        serial(wish("OPENMV4", State::Run)).as_deref(),
+        Some("346534563033")
+    );
     let dfu = serial(wish("OPENMV4", State::Dfu));
     assert_eq!(dfu.as_deref(), Some("34323437303351060033001F"));
     let n6 = serial(wish("OPENMV_N6", State::Run));
@@ -46,7 +49,10 @@ fn the_rom_of_an_h7_names_the_revision_and_others_the_chip() {
     assert_eq!(h7(false).as_deref(), Some("200364500000"));
     assert_eq!(h7(true).as_deref(), Some("100364500000"));
     // 0033001F + 34323437, then 3033.
-    assert_eq!(serial(wish("OPENMV3", State::StRom)).as_deref(), Some("346534563033"));
+    assert_eq!(
+        serial(wish("OPENMV3", State::StRom)).as_deref(),
+        Some("346534563033")
+    );
 }
 
 #[test]
@@ -60,5 +66,8 @@ fn two_cameras_differ_in_their_serial_numbers() {
     let camera = wish("OPENMV_AE3", State::Dfu).make().unwrap();
     let mut other = Bench::new(camera.with_uid([7; 12]));
     other.until(State::Dfu);
-    assert_ne!(other.camera().serial(), serial(wish("OPENMV_AE3", State::Dfu)));
+    assert_ne!(
+        other.camera().serial(),
+        serial(wish("OPENMV_AE3", State::Dfu))
+    );
 }

@@ -95,6 +95,9 @@ pub struct LineCoding {
 impl LineCoding {
     /// Bytes of a line coding.
     pub const LEN: usize = 7;
+    /// The rate that sends a board to its bootloader: a host opens the port at it and closes it
+    /// again, no data is sent. Arduino's convention, which MicroPython's boards follow.
+    pub const TOUCH_RATE: u32 = 1200;
 
     /// Reads a line coding.
     ///

@@ -1,26 +1,23 @@
 //! `omv sim`: a virtual camera served on this machine, and hands for it.
 
-use std::path::Path;
 use std::time::Duration;
 
 use omv_link::Bus;
 use omv_link::usbip::UsbIpBus;
 use omv_sim::Hand;
-use omv_sim::rt1062::{Quirks, sample};
 use omv_sim::serve::{Options, Request, Server, control, find_servers, runtime_folder};
+use omv_sim::state::Kept;
+use omv_sim::{dfu, rt1062};
 use serde_json::{Value, json};
 
-use crate::bench::camera;
 use crate::cli::{self, Common, Sim, SimAction, Switch};
 use crate::fail::Fail;
-use crate::files;
 use crate::output::Output;
 use crate::signals::stop_on_interrupt;
+use crate::virtual_camera::{Made, Spec, models};
 
 /// How often a running simulator looks whether it should stop.
 const EVERY: Duration = Duration::from_millis(100);
-/// Size of the sample firmware a virtual camera is made with, bytes.
-const FIRMWARE_SIZE: usize = 0x18_0000;
 
 /// The buses of all virtual cameras that run on this machine.
 pub fn running(who: &str) -> Vec<Box<dyn Bus>> {
@@ -39,7 +36,11 @@ pub fn run(_common: &Common, args: &Sim, output: &Output) -> Result<(), Fail> {
         return be_hands(name, *hand, output);
     }
     if args.quirk.iter().any(|quirk| quirk == "help") {
-        for (name, what) in Quirks::NAMES {
+        for (name, what) in rt1062::Quirks::NAMES {
+            output.line(&format!("{name:<18}{what}"))?;
+        }
+        output.line("All boards but the RT1062:")?;
+        for (name, what) in dfu::Quirks::NAMES {
             output.line(&format!("{name:<18}{what}"))?;
         }
         return Ok(());
@@ -47,21 +48,26 @@ pub fn run(_common: &Common, args: &Sim, output: &Output) -> Result<(), Fail> {
     let Some(model) = args.model.as_deref() else {
         return Err(Fail::Usage {
             what: "which board should the virtual camera be?".into(),
-            help: "For example: omv sim rt1062".into(),
+            help: format!("One of: {}", models().join(", ")),
         });
     };
     serve(model, args, output)
 }
 
 fn serve(model: &str, args: &Sim, output: &Output) -> Result<(), Fail> {
-    let camera = camera(model, firmware(args)?, args.state.as_deref(), quirks(args)?)?;
+    let mut spec = Spec::parse(model)?;
+    spec.firmware = args.firmware.clone().or(spec.firmware);
+    spec.file = args.state.clone().or(spec.file);
+    spec.quirks.extend(args.quirk.iter().cloned());
+    let Made { mut camera, .. } = spec.make()?;
+    let model = spec.model.as_str();
     let folder = runtime_folder().map_err(simulator)?;
     let name = args.name.as_deref().unwrap_or(model);
     let mut options = Options::new(name, &folder);
     options.speed = args.speed;
-    options.state_file = args.state.clone();
+    options.state_file = spec.file.clone();
     let stop = stop_on_interrupt();
-    let uart = args.uart.then(|| uart(&camera)).transpose()?;
+    let uart = args.uart.then(|| uart(&mut camera)).transpose()?;
     let server = Server::start(camera, options).map_err(simulator)?;
     let address = server.address().to_string();
     if output.json {
@@ -93,8 +99,14 @@ use omv_sim::serve::uart::Pty as Uart;
 
 /// The serial line of a flashloader on this camera's flash, for tools such as `blhost -p`.
 #[cfg(unix)]
-fn uart(camera: &omv_sim::rt1062::Rt1062) -> Result<Uart, Fail> {
-    Uart::open(camera.chip()).map_err(simulator)
+fn uart(camera: &mut Box<dyn Kept>) -> Result<Uart, Fail> {
+    match camera.as_any().downcast_ref::<rt1062::Rt1062>() {
+        Some(camera) => Uart::open(camera.chip()).map_err(simulator),
+        None => Err(Fail::Usage {
+            what: "only the RT1062 has a flashloader with a serial line".into(),
+            help: "Leave --uart out.".into(),
+        }),
+    }
 }
 
 /// Stands where a system has no pseudo terminals; there is never one.
@@ -103,39 +115,14 @@ struct Uart;
 
 #[cfg(not(unix))]
 impl Uart {
-    fn path(&self) -> &Path {
-        Path::new("")
+    fn path(&self) -> &std::path::Path {
+        std::path::Path::new("")
     }
 }
 
 #[cfg(not(unix))]
-fn uart(_camera: &omv_sim::rt1062::Rt1062) -> Result<Uart, Fail> {
+fn uart(_camera: &mut Box<dyn Kept>) -> Result<Uart, Fail> {
     Err(simulator("this system has no pseudo terminals"))
-}
-
-/// A firmware file, or the version of a sample one.
-fn firmware(args: &Sim) -> Result<Option<Vec<u8>>, Fail> {
-    match args.firmware.as_deref() {
-        None => Ok(None),
-        Some(name) if name.parse::<omv_boards::Version>().is_ok() => {
-            Ok(Some(sample::firmware(name, FIRMWARE_SIZE)))
-        }
-        Some(path) => files::read(Path::new(path)).map(Some),
-    }
-}
-
-fn quirks(args: &Sim) -> Result<Quirks, Fail> {
-    let mut quirks = Quirks::default();
-    for name in &args.quirk {
-        if !quirks.set(name) {
-            let what = format!("there is no quirk `{name}`");
-            return Err(Fail::Usage {
-                what,
-                help: "List them with: omv sim --quirk help".into(),
-            });
-        }
-    }
-    Ok(quirks)
 }
 
 fn be_hands(name: &str, hand: cli::Hand, output: &Output) -> Result<(), Fail> {
@@ -144,6 +131,9 @@ fn be_hands(name: &str, hand: cli::Hand, output: &Output) -> Result<(), Fail> {
         cli::Hand::Plug => Request::Hand(Hand::Plug),
         cli::Hand::Jumper { to } => Request::Hand(Hand::Jumper(to == Switch::On)),
         cli::Hand::P11 { to } => Request::Hand(Hand::PinLow(to == Switch::On)),
+        cli::Hand::Reset => Request::Hand(Hand::Reset),
+        cli::Hand::DoubleTap => Request::Hand(Hand::DoubleTap),
+        cli::Hand::Driver { to } => Request::Hand(Hand::Driver(to == Switch::On)),
         cli::Hand::PowerCut { after_bytes: None } => Request::Hand(Hand::PowerCut),
         cli::Hand::PowerCut {
             after_bytes: Some(bytes),

@@ -1,0 +1,256 @@
+//! Virtual cameras by name: `h7`, `h7,state=dfu`, `h7,firmware=4.5.9@FILE`.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use omv_boards::{Board, State, Version};
+use omv_sim::dfu::{Bootloader, DfuCamera, Generation, Quirks, Wish};
+use omv_sim::rt1062::{self, Rt1062, sample};
+use omv_sim::state::{self, Kept, Loaded, StateError};
+use omv_sim::{Camera, Hand};
+
+use crate::fail::Fail;
+use crate::files;
+
+/// Size of the sample firmware an RT1062 is made with, bytes.
+const FIRMWARE_SIZE: usize = 0x18_0000;
+
+/// Which virtual camera is meant.
+#[derive(Clone, Debug, Default)]
+pub struct Spec {
+    /// The board, as it was called.
+    pub model: String,
+    /// The state it is found in.
+    pub state: Option<State>,
+    /// A firmware file, or the version of a sample one.
+    pub firmware: Option<String>,
+    /// Its bootloader: `1.0.3`, `4.7`, `4.6`, `legacy`, `legacy-1`.
+    pub bootloader: Option<String>,
+    /// Names of quirks.
+    pub quirks: Vec<String>,
+    /// The file that keeps it.
+    pub file: Option<PathBuf>,
+}
+
+/// A camera, and how long after power-on it is as it was wished.
+pub struct Made {
+    /// The camera.
+    pub camera: Box<dyn Kept>,
+    /// Time to let pass before it is looked at.
+    pub settles: Duration,
+}
+
+impl Spec {
+    /// Reads `MODEL[,KEY=VALUE]...[@FILE]`.
+    pub fn parse(text: &str) -> Result<Self, Fail> {
+        let (words, file) = match text.split_once('@') {
+            Some((words, file)) => (words, Some(PathBuf::from(file))),
+            None => (text, None),
+        };
+        let mut words = words.split(',');
+        let mut spec = Self {
+            model: words.next().unwrap_or_default().to_owned(),
+            file,
+            ..Self::default()
+        };
+        for word in words {
+            let (key, value) = word.split_once('=').unwrap_or((word, ""));
+            match key {
+                "state" => {
+                    let state = value.parse().map_err(|_| unknown("state", value, states))?;
+                    spec.state = Some(state);
+                }
+                "firmware" => spec.firmware = Some(value.to_owned()),
+                "bootloader" => spec.bootloader = Some(value.to_owned()),
+                "quirk" => spec.quirks.push(value.to_owned()),
+                _ => {
+                    let keys = || "There are: state, firmware, bootloader, quirk".to_owned();
+                    return Err(unknown("key", key, keys));
+                }
+            }
+        }
+        Ok(spec)
+    }
+
+    /// Makes it: from its file if there is one, else as it is wished.
+    pub fn make(&self) -> Result<Made, Fail> {
+        let known = omv_boards::by_name(&self.model).filter(|board| is_virtual(board));
+        let Some(board) = known else {
+            let what = format!("there is no virtual camera `{}` yet", self.model);
+            let help = format!("There are: {}", models().join(", "));
+            return Err(Fail::Usage { what, help });
+        };
+        match self.file.as_deref().filter(|file| file.exists()) {
+            Some(file) => self.load(board, file),
+            None if board.mboot.is_some() => self.make_rt1062(),
+            None => self.make_other(board),
+        }
+    }
+
+    fn load(&self, board: &'static Board, file: &Path) -> Result<Made, Fail> {
+        if let Some(state) = self.state {
+            return Err(Fail::Usage {
+                what: format!(
+                    "{} says what the camera is, not `state={state}`",
+                    file.display()
+                ),
+                help: "Leave one of the two out.".into(),
+            });
+        }
+        let settles = Wish::of(board).settles();
+        let camera: Box<dyn Kept> = match state::load_any(file).map_err(simulator)? {
+            Loaded::Rt1062(remains) => {
+                Box::new(Rt1062::from_remains(*remains, self.rt1062_quirks()?))
+            }
+            Loaded::Dfu(remains) => Box::new(DfuCamera::from_remains(*remains, self.quirks()?)),
+        };
+        if camera.board() != board.name {
+            return Err(Fail::Usage {
+                what: format!("{} keeps a {}", file.display(), camera.board()),
+                help: "Name that board, or another file.".into(),
+            });
+        }
+        Ok(Made { camera, settles })
+    }
+
+    fn make_rt1062(&self) -> Result<Made, Fail> {
+        let firmware = match self.firmware()? {
+            Firmware::Sample(version) => sample::firmware(&version, FIRMWARE_SIZE),
+            Firmware::File(bytes) => bytes,
+            Firmware::Any => sample::firmware(sample::SHIPPED, FIRMWARE_SIZE),
+        };
+        let mut camera = Rt1062::new(&firmware, self.rt1062_quirks()?);
+        match self.state.unwrap_or(State::Run) {
+            State::Run => {}
+            State::Sdp => {
+                camera.hand(Duration::ZERO, Hand::Unplug);
+                camera.hand(Duration::ZERO, Hand::Jumper(true));
+                camera.hand(Duration::ZERO, Hand::Plug);
+            }
+            other => {
+                let what = format!("a virtual rt1062 cannot be made in the state {other}");
+                let help = "There are: run, sdp".to_owned();
+                return Err(Fail::Usage { what, help });
+            }
+        }
+        Ok(Made {
+            camera: Box::new(camera),
+            settles: Duration::from_secs(5),
+        })
+    }
+
+    fn make_other(&self, board: &'static Board) -> Result<Made, Fail> {
+        let mut wish = Wish::of(board);
+        wish.state = self.state.unwrap_or(State::Run);
+        wish.quirks = self.quirks()?;
+        match self.firmware()? {
+            Firmware::Sample(version) => wish.version = version,
+            Firmware::File(bytes) => wish.firmware = Some(bytes),
+            Firmware::Any => {}
+        }
+        wish.bootloader = self.bootloader.as_deref().map(bootloader).transpose()?;
+        let settles = wish.settles();
+        let help = Wish::states(board)
+            .iter()
+            .map(|s| s.name())
+            .collect::<Vec<_>>();
+        let camera = wish.make().map_err(|error| Fail::Usage {
+            what: error.to_string(),
+            help: format!("Its states: {}", help.join(", ")),
+        })?;
+        Ok(Made {
+            camera: Box::new(camera),
+            settles,
+        })
+    }
+
+    fn firmware(&self) -> Result<Firmware, Fail> {
+        Ok(match self.firmware.as_deref() {
+            None => Firmware::Any,
+            Some(name) if name.parse::<Version>().is_ok() => Firmware::Sample(name.to_owned()),
+            Some(path) => Firmware::File(files::read(Path::new(path))?),
+        })
+    }
+
+    fn rt1062_quirks(&self) -> Result<rt1062::Quirks, Fail> {
+        let mut quirks = rt1062::Quirks::default();
+        for name in &self.quirks {
+            if !quirks.set(name) {
+                return Err(no_quirk(name));
+            }
+        }
+        Ok(quirks)
+    }
+
+    fn quirks(&self) -> Result<Quirks, Fail> {
+        let mut quirks = Quirks::default();
+        for name in &self.quirks {
+            if !quirks.set(name) {
+                return Err(no_quirk(name));
+            }
+        }
+        Ok(quirks)
+    }
+}
+
+enum Firmware {
+    Any,
+    Sample(String),
+    File(Vec<u8>),
+}
+
+/// The names under which virtual cameras can be had.
+pub fn models() -> Vec<&'static str> {
+    let boards = omv_boards::all().iter().filter(|board| is_virtual(board));
+    boards
+        .map(|board| board.aliases.first().unwrap_or(&board.name).as_str())
+        .collect()
+}
+
+fn is_virtual(board: &Board) -> bool {
+    board.mboot.is_some() || board.dfu.is_some() || board.mcuboot.is_some()
+}
+
+fn bootloader(name: &str) -> Result<Bootloader, Fail> {
+    let version = name
+        .parse()
+        .map(|v: Version| [v.major as u8, v.minor as u8, v.patch as u8]);
+    Ok(match (name, version) {
+        ("4.6", _) => Bootloader::Dfu(Generation::First),
+        ("4.7" | "4.8", _) => Bootloader::Dfu(Generation::Second),
+        ("legacy" | "legacy-3", _) => Bootloader::Legacy(3),
+        ("legacy-2", _) => Bootloader::Legacy(2),
+        ("legacy-1", _) => Bootloader::Legacy(1),
+        (_, Ok(version)) => Bootloader::Dfu(Generation::Versioned(version)),
+        _ => {
+            let some = || "For example: 1.0.3, 4.7, 4.6, legacy, legacy-1".to_owned();
+            return Err(unknown("bootloader", name, some));
+        }
+    })
+}
+
+fn states() -> String {
+    let names: Vec<_> = State::ALL.iter().map(|state| state.name()).collect();
+    format!("There are: {}", names.join(", "))
+}
+
+fn unknown(kind: &str, value: &str, help: impl Fn() -> String) -> Fail {
+    Fail::Usage {
+        what: format!("there is no {kind} `{value}` of virtual cameras"),
+        help: help(),
+    }
+}
+
+fn no_quirk(name: &str) -> Fail {
+    Fail::Usage {
+        what: format!("there is no quirk `{name}`"),
+        help: "List them with: omv sim --quirk help".into(),
+    }
+}
+
+/// Trouble with the file that keeps a camera.
+pub fn simulator(error: StateError) -> Fail {
+    Fail::Simulator {
+        what: error.to_string(),
+    }
+}

@@ -94,13 +94,18 @@ pub fn images(board: &Board, image: &Path, romfs: Option<&Path>) -> Result<Vec<I
 }
 
 /// What only a recovery writes, out of what was named: a board's bootloader and boot table. A
-/// firmware file given by itself brings those that lie beside it.
-pub fn bootloader(board: &Board, image: Option<&Path>) -> Result<Vec<Image>, Fail> {
+/// firmware file given by itself brings those that lie beside it; a virtual camera has a sample.
+pub fn bootloader(
+    board: &Board,
+    image: Option<&Path>,
+    simulated: bool,
+) -> Result<Vec<Image>, Fail> {
     if board.dfu.is_none() {
         return Ok(Vec::new());
     }
     let Some(image) = image else {
-        return Ok(Vec::new());
+        let sample = simulated.then(|| sample_bootloader(board));
+        return Ok(sample.unwrap_or_default());
     };
     let is_single = image.is_file() && !is_archive(&image.to_string_lossy());
     let beside = match image.parent() {
@@ -164,20 +169,42 @@ fn not_inside(source: &dyn Source, board: &Board) -> Refusal {
 
 /// The made-up firmware for a virtual camera.
 pub fn sample_images(board: &Board) -> Vec<Image> {
-    let place = |role: Role, file: &str, bytes: Vec<u8>| {
-        let region = board.role(role)?;
-        let (region, start) = (region.name.clone(), region.start);
-        Some(Image {
-            file: file.to_owned(),
-            region,
-            start,
-            bytes: bytes.into(),
-        })
+    if board.mboot.is_some() {
+        let firmware = sample::firmware(sample::NEWEST, 0x18_0000);
+        return made(board, Role::Firmware, "sample-firmware.bin", firmware);
+    }
+    let wanted = [Role::Firmware, Role::SecondFirmware];
+    from_release(board, &wanted)
+}
+
+/// The made-up bootloader for a virtual camera, where recovering it needs one.
+pub fn sample_bootloader(board: &Board) -> Vec<Image> {
+    match board.dfu {
+        Some(_) => from_release(board, &[Role::Bootloader, Role::BootTable]),
+        None => Vec::new(),
+    }
+}
+
+fn from_release(board: &Board, roles: &[Role]) -> Vec<Image> {
+    let files = omv_sim::dfu::sample::release(board, sample::NEWEST);
+    let images = roles.iter().flat_map(|role| {
+        let region = board.role(*role);
+        let own = files.iter().filter(move |(name, _)| {
+            region.is_some_and(|region| region.files.first() == Some(name))
+        });
+        own.flat_map(|(name, bytes)| made(board, *role, &format!("sample-{name}"), bytes.clone()))
+    });
+    images.collect()
+}
+
+fn made(board: &Board, role: Role, file: &str, bytes: Vec<u8>) -> Vec<Image> {
+    let image = |region: &omv_boards::Region| Image {
+        file: file.to_owned(),
+        region: region.name.clone(),
+        start: region.start,
+        bytes: bytes.clone().into(),
     };
-    let firmware = sample::firmware(sample::NEWEST, 0x18_0000);
-    place(Role::Firmware, "sample-firmware.bin", firmware)
-        .into_iter()
-        .collect()
+    board.role(role).map(image).into_iter().collect()
 }
 
 /// The loader programs of a board, if its recovery needs any: from the place named, from an installed OpenMV IDE, or, for

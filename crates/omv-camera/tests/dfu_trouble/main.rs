@@ -7,6 +7,7 @@
 mod bench;
 mod between;
 mod hostile;
+mod legacy;
 mod rom;
 mod several;
 mod stop;

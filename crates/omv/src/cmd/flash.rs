@@ -33,7 +33,11 @@ pub fn run(common: &Common, args: &Flash, output: &Output) -> Result<(), Fail> {
         wanted(board, options, simulated)?
     };
     if looked.state.family() == Family::Recovery && !args.romfs_only {
-        images.extend(files::bootloader(board, options.image.as_deref())?);
+        images.extend(files::bootloader(
+            board,
+            options.image.as_deref(),
+            simulated,
+        )?);
     }
     if looked.state.family() == Family::Recovery {
         let loaders = options.loaders.as_deref();

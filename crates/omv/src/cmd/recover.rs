@@ -28,7 +28,11 @@ pub fn run(common: &Common, args: &Recover, output: &Output) -> Result<(), Fail>
     let simulated = looked.found.seen.simulated;
 
     let mut images = flash::wanted(board, options, simulated)?;
-    images.extend(files::bootloader(board, options.image.as_deref())?);
+    images.extend(files::bootloader(
+        board,
+        options.image.as_deref(),
+        simulated,
+    )?);
     images.extend(files::loaders(
         board,
         options.loaders.as_deref(),

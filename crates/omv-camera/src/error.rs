@@ -278,7 +278,7 @@ impl Error {
                 "Remove shields from the camera: one that holds pin P11 low hides the bootloader. Then unplug it, plug it in again and repeat the command."
             }
             Self::NotThere { .. } => {
-                "If a wire is on the SBL pin, remove it. Unplug the camera, plug it in again and repeat the command; one that stays silent has to be recovered."
+                "If a wire or a switch makes the chip start in its ROM, remove it or turn it off. Unplug the camera, plug it in again and repeat the command; one that stays silent has to be recovered."
             }
             Self::Cycling { .. } => {
                 "Flash a firmware that is known to work; leave the camera plugged in while you do."

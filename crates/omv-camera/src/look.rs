@@ -5,7 +5,7 @@ use omv_link::{Function, drive};
 use omv_wire::identify::{Failure, Generation, Identify, Who};
 use omv_wire::{v1, v2};
 
-use crate::programmer::dfuse;
+use crate::programmer::{dfu, dfuse};
 use crate::{Error, Found, Loader};
 
 /// The line rate at which firmware speaks its own protocol.
@@ -95,6 +95,9 @@ pub fn look(found: &Found, board: Option<&'static Board>) -> Result<Looked, Erro
         }
         state => {
             let board = known.ok_or_else(|| which_board(found))?;
+            if state == State::Dfu {
+                dfu::stay(found, board)?;
+            }
             Ok(Looked {
                 found: found.clone(),
                 board,

@@ -74,7 +74,7 @@ impl LinkError {
             Self::Gone => "Check the cable, plug the camera in again and repeat the command.",
             Self::Busy { .. } => "Close the other program, such as OpenMV IDE or a serial monitor.",
             Self::NoAccess { .. } => {
-                "Your account may not open this device. On Linux a udev rule for OpenMV cameras is missing; until there is one, run the command as an administrator."
+                "The operating system keeps this program from the device. On Windows the WinUSB driver for it is missing: OpenMV IDE installs it, or Zadig; then plug the camera in again. On Linux a udev rule for OpenMV cameras is missing; until there is one, run the command as an administrator."
             }
             Self::Stuck => "Unplug the camera, plug it in again and repeat the command.",
             Self::NoFunction { .. } => "The camera is in another state than expected: look again.",

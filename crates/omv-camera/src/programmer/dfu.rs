@@ -34,12 +34,8 @@ impl Dfu {
     /// Stops the clock of the start-up window, then looks which partitions there are. A
     /// bootloader that lacks one is sent back to the firmware it came from.
     pub(super) fn open(found: &Found, board: &Board, needs: &[&Region]) -> Result<Self, Error> {
-        let mut device = found.bus.open(&found.seen)?;
-        let mut link = device.link(Function::Control)?;
-        let host = Host::new(0, BLOCK);
-        let header = board.dfu.map_or(0, |facts| facts.header_block);
         // Before anything that takes time: the window closes 1.5 s after it opened.
-        talk(&mut *link, host.claim(0, header), "stay")?;
+        let (device, mut link) = claim(found, board)?;
         let described = talk(&mut *link, describe(Default::default()), "describe itself")?;
         let interface = described.interface;
         if interface.dialect() != Dialect::Plain {
@@ -139,6 +135,19 @@ impl Programmer for Dfu {
         }
         Ok(())
     }
+}
+
+/// Has a bootloader stay for as long as it has power, whoever goes on with it.
+pub(crate) fn stay(found: &Found, board: &Board) -> Result<(), Error> {
+    claim(found, board).map(drop)
+}
+
+fn claim(found: &Found, board: &Board) -> Result<(Box<dyn Device>, Box<dyn Link>), Error> {
+    let mut device = found.bus.open(&found.seen)?;
+    let mut link = device.link(Function::Control)?;
+    let header = board.dfu.map_or(0, |facts| facts.header_block);
+    talk(&mut *link, Host::new(0, BLOCK).claim(0, header), "stay")?;
+    Ok((device, link))
 }
 
 /// One operation over the control endpoint.

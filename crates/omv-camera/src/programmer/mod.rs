@@ -1,6 +1,6 @@
 //! What reads and writes a camera's flash: one implementation for each bootloader there is.
 
-mod dfu;
+pub(crate) mod dfu;
 pub(crate) mod dfuse;
 mod legacy;
 mod loader;

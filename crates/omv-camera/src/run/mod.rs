@@ -228,10 +228,12 @@ impl<'p, 'c> Runner<'p, 'c> {
     }
 
     /// Fails before a step if stopping was asked for. Not between an erase of the vectors and
-    /// their write: that is over in a moment, and the camera would not start without it.
+    /// their write: that is over in a moment, and the camera would not start without it. Nor before
+    /// a bootloader is held: it would leave, and nobody could say what the camera is.
     fn check_step(&self, step: &Step) -> Result<(), Error> {
         let writes_vectors = self.vectors_erased && matches!(step, Step::Write { .. });
-        if !self.context.stop.asked() || writes_vectors || matches!(step, Step::Hands { .. }) {
+        let goes_on = writes_vectors || matches!(step, Step::Hands { .. } | Step::Hold { .. });
+        if !self.context.stop.asked() || goes_on {
             return Ok(());
         }
         let info = self.plan.describe();
@@ -247,6 +249,12 @@ impl<'p, 'c> Runner<'p, 'c> {
         let state = match self.state {
             State::Run => "the camera runs",
             State::Sdp => "the camera waits in its ROM",
+            State::StRom if self.changed => {
+                "the camera waits in its chip's ROM, for as long as the wire is set; the work on its flash is not finished"
+            }
+            State::StRom => {
+                "the camera waits in its chip's ROM, for as long as the wire is set; nothing was changed"
+            }
             _ if self.vectors_erased => {
                 "the camera waits in its bootloader; if it loses power now, only the SBL wire brings it back"
             }

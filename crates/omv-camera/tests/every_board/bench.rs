@@ -79,6 +79,15 @@ pub struct Bench {
     pub kept: Vec<(String, Vec<u8>)>,
     /// What the makers' programs were started for.
     pub vendors: Vec<Job>,
+    /// Stands between the library and the bus, if something does.
+    pub between: Option<Arc<dyn Bus>>,
+    /// The name of the camera that is meant; the first one is what hands reach.
+    pub wanted: Option<String>,
+    /// Whether somebody does what a step asks for.
+    pub obliging: bool,
+    pub stop: Stop,
+    /// What a test does when something happens.
+    pub when: Box<dyn FnMut(&Event, &VirtualBus, &Stop)>,
 }
 
 impl Bench {
@@ -91,17 +100,30 @@ impl Bench {
 
     /// A camera that was just plugged in.
     pub fn with(board: &'static Board, camera: DfuCamera) -> Self {
+        Self::several(board, vec![camera])
+    }
+
+    /// Cameras that were just plugged in.
+    pub fn several(board: &'static Board, cameras: Vec<DfuCamera>) -> Self {
+        let boxed = |camera| Box::new(camera) as Box<dyn Camera>;
+        let cameras = cameras.into_iter().map(boxed).collect();
         Self {
-            bus: VirtualBus::new("bench", vec![Box::new(camera) as Box<dyn Camera>]),
+            bus: VirtualBus::new("bench", cameras),
             board,
             events: Vec::new(),
             kept: Vec::new(),
             vendors: Vec::new(),
+            between: None,
+            wanted: None,
+            obliging: true,
+            stop: Stop::default(),
+            when: Box::new(|_, _, _| {}),
         }
     }
 
     pub fn buses(&self) -> Vec<Arc<dyn Bus>> {
-        vec![Arc::new(self.bus.clone())]
+        let bus = || Arc::new(self.bus.clone()) as Arc<dyn Bus>;
+        vec![self.between.clone().unwrap_or_else(bus)]
     }
 
     pub fn status(&self) -> Status {
@@ -128,7 +150,7 @@ impl Bench {
     }
 
     fn select(&self) -> Result<Found, Error> {
-        select(find(&self.buses())?, None)
+        select(find(&self.buses())?, self.wanted.as_deref())
     }
 
     /// Looks at the camera, waiting for one that comes and goes.
@@ -179,6 +201,7 @@ impl Bench {
     ) -> Result<Outcome, Error> {
         let (bus, board) = (self.bus.clone(), self.board);
         let (events, kept, vendors) = (&mut self.events, &mut self.kept, &mut self.vendors);
+        let (when, stop, obliging) = (&mut self.when, self.stop.clone(), self.obliging);
         run(
             plan,
             Context {
@@ -187,9 +210,11 @@ impl Bench {
                 tell: &mut |event| {
                     if let Event::Hands { step, .. } = &event
                         && let omv_plan::Step::Hands { expect, .. } = &plan.steps[*step]
+                        && obliging
                     {
                         oblige(&bus, expect);
                     }
+                    when(&event, &bus, &stop);
                     events.push(event);
                 },
                 keep: &mut |region, bytes| {
@@ -205,7 +230,7 @@ impl Bench {
                     }
                     Ok(())
                 },
-                stop: Stop::default(),
+                stop: stop.clone(),
             },
         )
     }

@@ -21,6 +21,9 @@ use crate::run::bulk_time;
 /// Notification endpoint, data OUT, data IN.
 const ENDPOINTS: (u8, u8, u8) = (2, 1, 1);
 
+/// How a packet of firmware begins.
+const WRITE: [u8; 4] = 0xABCD_0008_u32.to_le_bytes();
+
 /// The flash as the bootloader numbers it.
 struct Sectors {
     chip: Chip,
@@ -78,6 +81,8 @@ pub struct LegacyFace {
     unconfigured: bool,
     ready: VecDeque<u8>,
     left: bool,
+    /// For one that cannot take full packets: whether one came.
+    choked: Option<bool>,
 }
 
 impl LegacyFace {
@@ -127,7 +132,17 @@ impl LegacyFace {
             unconfigured: false,
             ready: VecDeque::new(),
             left: false,
+            choked: None,
         })
+    }
+
+    /// The same, able to take packets that fill its endpoint, or not.
+    #[must_use]
+    pub fn short_packets(self, short: bool) -> Self {
+        Self {
+            choked: short.then_some(false),
+            ..self
+        }
     }
 
     /// The serial number it shows, which is no camera's own.
@@ -247,6 +262,12 @@ impl Face for LegacyFace {
     fn out(&mut self, now: Duration, endpoint: u8, data: &[u8]) {
         if endpoint != ENDPOINTS.1 {
             return;
+        }
+        if let Some(choked) = &mut self.choked {
+            *choked |= data.len() >= self.packet && data.starts_with(&WRITE);
+            if *choked {
+                return;
+            }
         }
         for packet in data.chunks(self.packet) {
             self.camera.feed(now, Input::Bytes(packet));

@@ -170,7 +170,7 @@ impl DfuCamera {
             }
             Next::Legacy { version, since } => match LegacyFace::new(&self.chip, version) {
                 Some(face) => Life::Legacy {
-                    face: Box::new(face),
+                    face: Box::new(face.short_packets(self.quirks.short_packets)),
                     version,
                     since,
                 },

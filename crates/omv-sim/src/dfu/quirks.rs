@@ -13,11 +13,14 @@ pub struct Quirks {
     pub hangs: bool,
     /// The AE3's serial bridge is the later one, by WCH.
     pub second_bridge: bool,
+    /// The serial bootloader falls silent at the first packet of firmware that fills its
+    /// endpoint: it follows only a careful host. Source: forums.openmv.io 8417.
+    pub short_packets: bool,
 }
 
 impl Quirks {
     /// Their names, for the command line, with a line each.
-    pub const NAMES: [(&'static str, &'static str); 5] = [
+    pub const NAMES: [(&'static str, &'static str); 6] = [
         (
             "torn",
             "a power cut leaves cells half erased or half programmed",
@@ -35,6 +38,10 @@ impl Quirks {
             "half-written firmware hangs the chip instead of resetting it",
         ),
         ("second-bridge", "the AE3's serial bridge is WCH's"),
+        (
+            "short-packets",
+            "the serial bootloader cannot take packets that fill its endpoint",
+        ),
     ];
 
     /// Switches one on by its name; false for a name there is not.
@@ -45,6 +52,7 @@ impl Quirks {
             "no-driver" => &mut self.no_driver,
             "hangs" => &mut self.hangs,
             "second-bridge" => &mut self.second_bridge,
+            "short-packets" => &mut self.short_packets,
             _ => return false,
         };
         *flag = true;

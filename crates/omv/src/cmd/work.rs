@@ -16,6 +16,10 @@ use crate::output::{Output, clean, size};
 use crate::render::{Render, dry_run};
 use crate::vendor;
 
+/// How often a camera may turn out to be other than thought: once for its bootloader, once for
+/// its pace, and once for its bootloader again, when it was started anew.
+const SURPRISES: usize = 3;
+
 /// What a plan should know of the camera it is for.
 pub fn wish(looked: &Looked) -> Wish {
     Wish {
@@ -59,26 +63,28 @@ pub fn execute(
     let first = looked.found.clone();
     let mut render = Render::new(output);
     let mut done = once(bench, &plan, looked.found, looked.who, &mut render, keep);
-    // One that could not follow has to be started again by hand.
-    let (state, careful, text) = match &done {
-        Err(Error::OtherBootloader { instead, .. }) => {
-            let text = format!("it has another bootloader, `{instead}`: planning anew");
-            (*instead, false, text)
-        }
-        Err(Error::TooFast { .. }) => {
-            let text = "it could not follow: once more, slowly".to_owned();
-            (State::Silent, true, text)
-        }
-        _ => (State::Run, false, String::new()),
-    };
-    if !text.is_empty() {
+    let mut careful = false;
+    for _ in 0..SURPRISES {
+        let (state, text) = match &done {
+            Err(Error::OtherBootloader { instead, .. }) => {
+                let text = format!("it has another bootloader, `{instead}`: planning anew");
+                (*instead, text)
+            }
+            // One that could not follow has to be started again by hand.
+            Err(Error::TooFast { .. }) if !careful => {
+                careful = true;
+                let text = "it could not follow: once more, slowly".to_owned();
+                (State::Silent, text)
+            }
+            _ => break,
+        };
         render.event(Event::Note { text });
         let now = bench.find()?.into_iter();
         let found = now.rev().find(|found| found.seen.place == first.seen.place);
         done = match again(state) {
             Ok(plan) => {
                 let plan = Plan { careful, ..plan };
-                let found = found.unwrap_or(first);
+                let found = found.unwrap_or_else(|| first.clone());
                 once(bench, &plan, found, None, &mut render, keep)
             }
             Err(refusal) => Err(refusal.into()),

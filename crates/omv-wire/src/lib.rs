@@ -22,6 +22,7 @@ pub mod legacy;
 mod machine;
 pub mod mboot;
 pub mod sdp;
+pub mod tflite;
 pub mod usb;
 pub mod usbip;
 pub mod v1;

@@ -1,3 +1,5 @@
+//! Starts of a camera with all kinds of disks.
+
 use super::*;
 use crate::medium::MemoryCard;
 

@@ -142,7 +142,10 @@ pub(crate) fn stay(found: &Found, board: &Board) -> Result<(), Error> {
     claim(found, board).map(drop)
 }
 
-fn claim(found: &Found, board: &Board) -> Result<(Box<dyn Device>, Box<dyn Link>), Error> {
+/// A device that is held, and the link to its bootloader.
+type Claimed = (Box<dyn Device>, Box<dyn Link>);
+
+fn claim(found: &Found, board: &Board) -> Result<Claimed, Error> {
     let mut device = found.bus.open(&found.seen)?;
     let mut link = device.link(Function::Control)?;
     let header = board.dfu.map_or(0, |facts| facts.header_block);

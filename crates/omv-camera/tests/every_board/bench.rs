@@ -71,6 +71,9 @@ fn loaders(board: &Board) -> impl Iterator<Item = Image> {
     })
 }
 
+/// What happens when something is told.
+pub type When = Box<dyn FnMut(&Event, &VirtualBus, &Stop)>;
+
 /// One camera on a bus.
 pub struct Bench {
     pub bus: VirtualBus,
@@ -87,7 +90,7 @@ pub struct Bench {
     pub obliging: bool,
     pub stop: Stop,
     /// What a test does when something happens.
-    pub when: Box<dyn FnMut(&Event, &VirtualBus, &Stop)>,
+    pub when: When,
 }
 
 impl Bench {

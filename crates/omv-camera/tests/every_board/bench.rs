@@ -71,8 +71,8 @@ fn loaders(board: &Board) -> impl Iterator<Item = Image> {
     })
 }
 
-/// What happens when something is told.
-pub type When = Box<dyn FnMut(&Event, &VirtualBus, &Stop)>;
+/// Whoever watches a job, with the bus and a way to stop it.
+pub type When = dyn FnMut(&Event, &VirtualBus, &Stop);
 
 /// One camera on a bus.
 pub struct Bench {
@@ -90,7 +90,7 @@ pub struct Bench {
     pub obliging: bool,
     pub stop: Stop,
     /// What a test does when something happens.
-    pub when: When,
+    pub when: Box<When>,
 }
 
 impl Bench {

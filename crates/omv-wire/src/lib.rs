@@ -21,6 +21,7 @@ pub mod identify;
 pub mod legacy;
 mod machine;
 pub mod mboot;
+pub mod msc;
 pub mod sdp;
 pub mod usb;
 pub mod usbip;

@@ -36,8 +36,12 @@ pub fn loaders(shop: &Shop) -> Result<()> {
 /// When something differs, or the judges are missing.
 pub fn models(shop: &Shop) -> Result<()> {
     let judges = judges::ready(shop)?;
-    judges::models_ready(shop)
-        .context("the readers are not ready: `cargo xtask test judges` installs them")?;
+    let ready = judges::models_ready(shop).and_then(|()| judges::micropython_ready(shop));
+    ready.context("the readers are not ready: `cargo xtask test judges` installs them")?;
+    let eras = ["test", "-p", "omv-bench", "--test", "eras"];
+    shop.cargo(eras).env("OMV_JUDGES", &judges).stream()?;
+    let infer = ["test", "-p", "omv-sim", "--test", "infer_judged"];
+    shop.cargo(infer).env("OMV_JUDGES", &judges).stream()?;
     let test = ["test", "-p", "omv", "--test", "models_judged"];
     shop.cargo(test).env("OMV_JUDGES", judges).stream()
 }

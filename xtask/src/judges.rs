@@ -29,6 +29,10 @@ const UNICORN: &str = "unicorn==2.1.4";
 /// Readers and interpreters of neural networks: what `omv model` and virtual cameras are held to.
 const MODELS: &str = "tflite==2.18.0 ai-edge-litert==2.3.0";
 
+/// MicroPython as WebAssembly, which Node runs: the package, and the SHA-256 of its program.
+const MICROPYTHON: &str = "@micropython/micropython-webassembly-pyscript@1.27.0";
+const MICROPYTHON_SHA256: &str = "06338c955b03c5700aa0069015d3e392d76836ef8e2ce25bedbe59b88ccd373c";
+
 /// One file that must be in the package.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Wanted {
@@ -131,7 +135,43 @@ pub fn fetch(shop: &Shop) -> Result<()> {
     println!("{} loader files are the known ones", wanted.len());
     install(shop, &unicorn(shop), UNICORN, unicorn_ready)?;
     install(shop, &spsdk(shop), SPSDK, spsdk_ready)?;
-    install(shop, &models(shop), MODELS, models_ready)
+    install(shop, &models(shop), MODELS, models_ready)?;
+    micropython(shop)
+}
+
+/// Fetches MicroPython by npm and unpacks it.
+fn micropython(shop: &Shop) -> Result<()> {
+    let folder = folder(shop).join("micropython");
+    if micropython_ready(shop).is_err() {
+        fs::create_dir_all(&folder)?;
+        let to = folder.to_string_lossy().into_owned();
+        let pack = shop.program("npm").args(["pack", "--silent", MICROPYTHON]);
+        let pack = pack.args(["--pack-destination", &to]);
+        pack.output().context(
+            "MicroPython comes by npm: install Node with npm (`apt-get install nodejs npm`)",
+        )?;
+        let archive = folder.join("micropython-micropython-webassembly-pyscript-1.27.0.tgz");
+        let unpack = shop.program("tar").args(["-xzf"]).args([&archive]);
+        unpack.args(["-C", &to]).output()?;
+        micropython_ready(shop)?;
+    }
+    println!("{MICROPYTHON} is there");
+    Ok(())
+}
+
+/// Whether MicroPython is there, and is the one that is meant.
+///
+/// # Errors
+/// When it is not.
+pub fn micropython_ready(shop: &Shop) -> Result<()> {
+    let program = folder(shop).join("micropython/package/micropython.wasm");
+    let bytes = fs::read(&program).with_context(|| format!("{MICROPYTHON} is missing"))?;
+    let digest = Sha256::digest(&bytes);
+    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    if digest != MICROPYTHON_SHA256 {
+        bail!("{MICROPYTHON} has the SHA-256 {digest}, not {MICROPYTHON_SHA256}");
+    }
+    Ok(())
 }
 
 /// Where the readers of neural networks are installed.

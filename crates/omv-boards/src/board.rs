@@ -23,6 +23,8 @@ pub struct Board {
     pub aliases: Vec<String>,
     /// The microcontroller.
     pub mcu: String,
+    /// Clock of the core that runs scripts, in MHz; none: not known.
+    pub clock: Option<u32>,
     /// Whether firmware is still made for it.
     pub life: Life,
     /// Where the facts come from.

@@ -23,6 +23,7 @@ pub mod disk;
 pub mod engine;
 mod face;
 mod image;
+pub mod infer;
 pub mod medium;
 pub mod nor;
 mod port;

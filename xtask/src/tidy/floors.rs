@@ -16,6 +16,7 @@ struct Floor {
 const FLOORS: &[Floor] = &[
     floor("omv-wire", &[], &[]),
     floor("omv-boards", &[], &[]),
+    floor("omv-bench", &[], &[]),
     floor("omv-fat", &[], &[]),
     floor("omv-python", &[], &[]),
     floor("omv-plan", &["omv-wire", "omv-boards"], &[]),
@@ -23,6 +24,7 @@ const FLOORS: &[Floor] = &[
     floor(
         "omv-camera",
         &[
+            "omv-bench",
             "omv-wire",
             "omv-boards",
             "omv-fat",

@@ -49,6 +49,11 @@ const STAGES: &[Stage] = &[
         work: corpus::run,
     },
     Stage {
+        name: "models",
+        budget: 60,
+        work: conformance::models,
+    },
+    Stage {
         name: "matrix",
         budget: 180,
         work: |shop| work::matrix(shop, Matrix::Short),

@@ -21,6 +21,8 @@ pub mod identify;
 pub mod legacy;
 mod machine;
 pub mod mboot;
+pub mod msc;
+pub mod romfs;
 pub mod sdp;
 pub mod usb;
 pub mod usbip;

@@ -32,6 +32,7 @@ More:
   man          Write the manual pages
   blhost       Stand-in for the tool of that name from NXP
   sdphost      Stand-in for the tool of that name from NXP
+  dfu-util     Stand-in for the tool of that name
   help         Print help, also for one command
 
 {options}{after-help}";
@@ -182,6 +183,23 @@ pub enum Command {
     )]
     Sdphost {
         /// The command line of sdphost; `--help` explains it
+        #[arg(
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            value_name = "WORD"
+        )]
+        words: Vec<OsString>,
+    },
+    /// Stand-in for the tool of that name
+    ///
+    /// Takes the command line of dfu-util 0.11, and gives its lines and exit codes, so that scripts
+    /// need no change. A link named dfu-util that leads to this program does the same.
+    #[command(
+        disable_help_flag = true,
+        after_help = "Examples:\n  omv dfu-util -l\n  omv dfu-util -w -d ,37c5:9204 -a 2 -R -D firmware.bin\n  omv dfu-util -d ,0483:df11 -a 0 -s 0x08000000 -D bootloader.bin"
+    )]
+    DfuUtil {
+        /// The command line of dfu-util; `--help` explains it
         #[arg(
             trailing_var_arg = true,
             allow_hyphen_values = true,

@@ -57,6 +57,7 @@ fn main() -> ExitCode {
         Command::Sim(args) => cmd::sim::run(&cli.common, args, &output),
         Command::Blhost { words } => return dropin::run(dropin::Tool::Blhost, words),
         Command::Sdphost { words } => return dropin::run(dropin::Tool::Sdphost, words),
+        Command::DfuUtil { words } => return dropin::run(dropin::Tool::DfuUtil, words),
         Command::Completions { shell } => cmd::paper::completions(*shell),
         Command::Man { folder } => cmd::paper::man(folder.as_deref(), &output),
     };

@@ -142,7 +142,10 @@ pub(crate) fn stay(found: &Found, board: &Board) -> Result<(), Error> {
     claim(found, board).map(drop)
 }
 
-fn claim(found: &Found, board: &Board) -> Result<(Box<dyn Device>, Box<dyn Link>), Error> {
+/// A bootloader that stays, and the way to it.
+type Held = (Box<dyn Device>, Box<dyn Link>);
+
+fn claim(found: &Found, board: &Board) -> Result<Held, Error> {
     let mut device = found.bus.open(&found.seen)?;
     let mut link = device.link(Function::Control)?;
     let header = board.dfu.map_or(0, |facts| facts.header_block);

@@ -20,12 +20,15 @@ impl Request {
     }
 }
 
+/// Makes something else of a reply.
+pub type Change = dyn FnOnce(&mut Vec<u8>) + Send;
+
 /// What becomes of a request.
 pub enum Fate {
     /// The camera answers it.
     Pass,
     /// The camera answers it, and something else arrives.
-    Change(Box<dyn FnOnce(&mut Vec<u8>) + Send>),
+    Change(Box<Change>),
     /// The camera never sees it, and refuses it.
     Stall,
     /// The camera never sees it, and is silent.

@@ -71,6 +71,9 @@ fn loaders(board: &Board) -> impl Iterator<Item = Image> {
     })
 }
 
+/// Whoever watches a job, with the bus and a way to stop it.
+pub type When = dyn FnMut(&Event, &VirtualBus, &Stop);
+
 /// One camera on a bus.
 pub struct Bench {
     pub bus: VirtualBus,
@@ -87,7 +90,7 @@ pub struct Bench {
     pub obliging: bool,
     pub stop: Stop,
     /// What a test does when something happens.
-    pub when: Box<dyn FnMut(&Event, &VirtualBus, &Stop)>,
+    pub when: Box<When>,
 }
 
 impl Bench {

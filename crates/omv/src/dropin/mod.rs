@@ -1,4 +1,4 @@
-//! Drop-ins for NXP's `blhost` and `sdphost`, for scripts that call those.
+//! Drop-ins for NXP's `blhost` and `sdphost` and for `dfu-util`, for scripts that call those.
 //!
 //! ```text
 //!   omv blhost ...   or a link named blhost  -->  grammar  -->  door (port, USB, simulator)
@@ -10,10 +10,12 @@
 //! running both side by side. Differences are few and meant: `sdphost` exits with 1 when the
 //! device reported a failure; progress lines appear off a terminal too; a phrase that old callers
 //! look for is printed when no USB device is there; and with `--json` standard output is JSON and
-//! nothing else. Help is in words of our own.
+//! nothing else. Help is in words of our own. [`dfu_util`] is another tool with another grammar, and
+//! says itself where it differs.
 
 mod blhost;
 mod devices;
+mod dfu_util;
 mod door;
 mod files;
 mod grammar;
@@ -36,6 +38,8 @@ pub enum Tool {
     Blhost,
     /// `sdphost`.
     Sdphost,
+    /// `dfu-util`.
+    DfuUtil,
 }
 
 /// The tool a command line is meant for, and the words after its name: by the name the program
@@ -45,6 +49,7 @@ pub fn meant(line: &[OsString]) -> Option<(Tool, &[OsString])> {
     let named = |name: &str| match name {
         "blhost" => Some(Tool::Blhost),
         "sdphost" => Some(Tool::Sdphost),
+        "dfu-util" => Some(Tool::DfuUtil),
         _ => None,
     };
     let name = Path::new(program).file_name()?.to_string_lossy();
@@ -65,6 +70,7 @@ pub fn run(tool: Tool, line: &[OsString]) -> ExitCode {
     let done = match tool {
         Tool::Blhost => blhost::run(&words),
         Tool::Sdphost => sdphost::run(&words),
+        Tool::DfuUtil => dfu_util::run(&words),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -86,6 +92,7 @@ mod tests {
             (vec!["/usr/bin/blhost", "-p", "x"], Tool::Blhost, 2),
             (vec!["sdphost.exe"], Tool::Sdphost, 0),
             (vec!["omv", "blhost", "--version"], Tool::Blhost, 1),
+            (vec!["tools/dfu-util", "-l"], Tool::DfuUtil, 1),
         ] {
             let line = line(&words);
             let (found, rest) = meant(&line).unwrap();

@@ -182,6 +182,17 @@ impl Host {
         })
     }
 
+    /// Says that all blocks came, as block `block`, and waits for nothing: who asks for the status
+    /// himself has more to tell than [`manifest`](Self::manifest).
+    #[must_use]
+    pub fn end(&self, block: u16) -> Conversation<()> {
+        self.one(
+            self.class_out(request::DNLOAD, block),
+            "the empty DNLOAD",
+            |_| Ok(()),
+        )
+    }
+
     /// Writes one block and waits until it is written.
     #[must_use]
     pub fn download(&self, block: u16, data: Vec<u8>) -> Conversation<()> {

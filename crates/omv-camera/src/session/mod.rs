@@ -8,8 +8,7 @@
 //! ```no_run
 //! # use std::time::Duration;
 //! # use omv_camera::session::{Limits, Notice, Options, Preview, Session};
-//! # fn main() -> Result<(), omv_camera::Error> {
-//! # let looked: omv_camera::Looked = todo!();
+//! # fn example(looked: omv_camera::Looked) -> Result<(), omv_camera::Error> {
 //! let camera = Session::open(&looked, Options::default())?;
 //! let said = camera.execute(b"print('hello')", &Limits::default())?;
 //! assert_eq!(said.text, b"hello\r\n");

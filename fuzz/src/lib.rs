@@ -20,6 +20,7 @@ pub mod mboot;
 pub mod plan;
 pub mod script;
 pub mod sdp;
+pub mod tflite;
 pub mod usb;
 pub mod usbip;
 pub mod v1;
@@ -43,6 +44,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("sdp_camera", sdp::camera),
     ("sdp_codec", sdp::codec),
     ("sdp_host", sdp::host),
+    ("tflite_model", tflite::model),
     ("usb_descriptors", usb::descriptors),
     ("usbip_camera", usbip::camera),
     ("usbip_host", usbip::host),

@@ -240,6 +240,26 @@ fn errors() -> Vec<Error> {
             doing: text("writing"),
             state: text("the camera waits in its bootloader until it loses power"),
         },
+        Error::NotRunning { state: State::Sbl },
+        Error::NotInFirmware {
+            what: "memory statistics",
+        },
+        Error::RequestRefused {
+            request: 0x26,
+            why: text("failed"),
+        },
+        Error::NoAnswer { request: 0x27 },
+        Error::WillNotStop,
+        Error::ScriptTooLarge {
+            size: 2_000_000,
+            limit: 1 << 20,
+        },
+        Error::ScriptNotText { at: 17 },
+        Error::NoChannel {
+            name: text("lidar"),
+            there: vec![text("stdin"), text("stdout"), text("stream")],
+        },
+        Error::NoFrame { seconds: 2.5 },
         Error::NotKept(io::Error::other("no space left on device")),
     ]
 }

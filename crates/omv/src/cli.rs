@@ -29,6 +29,7 @@ Keep safe:
 
 Neural networks:
   model        What a network needs, and which cameras run it
+  bench        How long pictures and predictions take, and what they cost
 
 More:
   sim          A virtual camera, to try things on
@@ -144,6 +145,15 @@ pub enum Command {
         after_help = "Examples:\n  omv model info trained.tflite\n  omv model info export.zip --board rt1062"
     )]
     Model(Model),
+    /// How long pictures and predictions take, and what they cost
+    ///
+    /// Runs one script that measures, on firmware of any age, with the preview off and the first
+    /// frames left out. Times of a virtual camera come from a cost model and say so everywhere.
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Examples:\n  omv bench\n  omv bench /sdcard/trained.tflite --sizes 240x240,qvga,1024x1024 --html out.html\n  omv bench trained.tflite --power scpi:192.168.1.5 --volts 5\n  omv --json bench > after.json\n  omv bench compare before.json after.json"
+    )]
+    Bench(Bench),
     /// A virtual camera, to try things on
     ///
     /// Serves the camera over USB/IP on this machine until it is stopped with Ctrl-C. `omv list`
@@ -233,6 +243,84 @@ pub enum ModelCommand {
         after_help = "Examples:\n  omv model info trained.tflite\n  omv model info export.zip --board rt1062 --firmware 5.0.0"
     )]
     Info(ModelInfo),
+}
+
+#[derive(Debug, Args)]
+pub struct Bench {
+    #[command(subcommand)]
+    pub command: Option<BenchCommand>,
+    #[command(flatten)]
+    pub measure: Measure,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// Compare two results; exit code 12 means that something became slower
+    #[command(after_help = "Example:\n  omv bench compare before.json after.json")]
+    Compare {
+        /// The earlier result, as --json printed it
+        before: PathBuf,
+        /// The later one
+        after: PathBuf,
+    },
+    /// Add to a result what a meter recorded meanwhile
+    #[command(after_help = "Example:\n  omv bench energy result.json csv:meter.csv --volts 5")]
+    Energy {
+        /// A result of a measurement with --power
+        result: PathBuf,
+        /// csv:FILE
+        power: String,
+        /// The voltage, if the file has none
+        #[arg(long)]
+        volts: Option<f64>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Measure {
+    /// The network: a path on the camera (/sdcard/trained.tflite), or a file here, which is checked
+    /// first and must lie on the camera under the same name. Without one, pictures only
+    pub model: Option<String>,
+    /// Where a file named here lies on the camera
+    #[arg(long, value_name = "PATH")]
+    pub at: Option<String>,
+    /// Frame sizes, by name or as a window
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "qvga",
+        value_name = "SIZE"
+    )]
+    pub sizes: Vec<String>,
+    /// Pixel formats
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "rgb565",
+        value_name = "FORMAT"
+    )]
+    pub pixformat: Vec<String>,
+    /// Frames to measure, for each size and format
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub frames: u32,
+    /// Frames before those, left out
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=1000))]
+    pub warmup: u32,
+    /// Print CSV
+    #[arg(long)]
+    pub csv: bool,
+    /// Also write a page with bars
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Also write the bars as a picture
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+    /// A meter in the camera's supply: scpi:HOST[:5025], hwmon:FILE or csv:FILE
+    #[arg(long, value_name = "METER")]
+    pub power: Option<String>,
+    /// The voltage of the supply
+    #[arg(long)]
+    pub volts: Option<f64>,
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,8 @@ use omv_plan::Refusal;
 pub enum Fail {
     /// The library's own error.
     Camera(Error),
+    /// A measurement gave no number.
+    Bench(omv_bench::Error),
     /// A file could not be read or written.
     File {
         path: PathBuf,
@@ -47,6 +49,7 @@ impl Fail {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Camera(error) => error.code(),
+            Self::Bench(error) => error.code(),
             Self::File { .. } => "file",
             Self::NeedsHands { .. } => "needs-hands",
             Self::Declined => "declined",
@@ -62,6 +65,7 @@ impl Fail {
     pub fn message(&self) -> String {
         match self {
             Self::Camera(error) => error.to_string(),
+            Self::Bench(error) => error.to_string(),
             Self::File {
                 path,
                 doing,
@@ -82,6 +86,7 @@ impl Fail {
     pub fn help(&self) -> String {
         match self {
             Self::Camera(error) => hint(error).unwrap_or_else(|| error.help().to_owned()),
+            Self::Bench(error) => error.help().to_owned(),
             Self::File { .. } => {
                 "Check the path, your rights to it and the space on the disk.".into()
             }
@@ -99,6 +104,11 @@ impl Fail {
     pub fn exit(&self) -> u8 {
         match self {
             Self::Camera(error) => exit_of(error),
+            Self::Bench(error) => match error.code() {
+                "bad-frame-size" => 2,
+                "not-a-result" | "nothing-to-compare" | "bad-samples" => 9,
+                _ => 1,
+            },
             Self::NeedsHands { .. } | Self::Declined => 8,
             Self::Usage { .. } => 2,
             Self::File { doing, .. } if *doing == "reading" => 9,

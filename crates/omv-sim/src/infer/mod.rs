@@ -19,6 +19,7 @@ mod arithmetic;
 mod convolution;
 mod data;
 mod fixed;
+pub mod measuring;
 mod picture;
 mod rows;
 mod speed;
@@ -77,6 +78,15 @@ pub struct End {
     pub kind: Kind,
     /// Scale and zero point; 1 and 0 where it has none.
     pub quantised: Quantised,
+}
+
+impl End {
+    /// An input of zeros.
+    #[must_use]
+    pub fn zeros(&self) -> Vec<u8> {
+        let elements: usize = self.shape.iter().product();
+        vec![0; elements * usize::try_from(self.kind.bits() / 8).unwrap_or(0)]
+    }
 }
 
 /// A network that can run.

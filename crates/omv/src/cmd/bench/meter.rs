@@ -1,0 +1,326 @@
+//! Meters: what is asked for with `--power`, and reading them while a script runs.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use omv_bench::Error;
+use omv_bench::power::{Wave, scpi};
+
+use crate::fail::Fail;
+
+/// How long a meter may take for an answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Readings that tell how fast a meter is.
+const TRIAL: u32 = 5;
+/// An answer is never longer.
+const ANSWER: u64 = 512;
+
+/// Where the current is measured.
+pub enum Meter {
+    /// A file that another program wrote.
+    Csv(PathBuf, Option<f64>),
+    /// A bench meter on the network.
+    Scpi(String, f64),
+    /// A sensor that the kernel reads: `curr1_input`, in milliampere.
+    Hwmon(PathBuf, f64),
+}
+
+fn usage(what: &str) -> Fail {
+    Fail::Usage {
+        what: what.to_owned(),
+        help: "Write csv:FILE, scpi:HOST[:5025] or hwmon:/sys/class/hwmon/hwmonN/curr1_input, and --volts where the voltage is not in the file.".into(),
+    }
+}
+
+impl Meter {
+    /// From the command line.
+    pub fn parse(text: &str, volts: Option<f64>) -> Result<Self, Fail> {
+        if volts.is_some_and(|volts| !(0.5..=60.0).contains(&volts)) {
+            return Err(usage("a camera has between half a volt and sixty"));
+        }
+        let needed = || volts.ok_or_else(|| usage("the voltage is needed"));
+        match text.split_once(':') {
+            Some(("csv", path)) => Ok(Self::Csv(path.into(), volts)),
+            Some(("hwmon", path)) => Ok(Self::Hwmon(path.into(), needed()?)),
+            Some(("scpi", host)) => {
+                let has_port = host
+                    .rsplit(':')
+                    .next()
+                    .is_some_and(|p| p.parse::<u16>().is_ok());
+                let address = match has_port && host.contains(':') {
+                    true => host.to_owned(),
+                    false => format!("{host}:{}", scpi::PORT),
+                };
+                Ok(Self::Scpi(address, needed()?))
+            }
+            _ => Err(usage(&format!("`{text}` is no meter"))),
+        }
+    }
+
+    /// Begins to watch; none where the samples come from a file afterwards.
+    pub fn watch(&self) -> Result<Option<Watcher>, Fail> {
+        match self {
+            Self::Csv(..) => Ok(None),
+            Self::Hwmon(path, volts) => {
+                let path = path.clone();
+                // The kernel's sensors are new at most every few milliseconds.
+                let read = move || {
+                    std::thread::sleep(Duration::from_millis(2));
+                    sensor(&path)
+                };
+                Watcher::start(Box::new(read), *volts).map(Some)
+            }
+            Self::Scpi(address, volts) => {
+                let mut line = Line::open(address)?;
+                scpi::name(&line.ask(scpi::WHO)?).map_err(Fail::Bench)?;
+                let read = move || scpi::reading(&line.ask(scpi::CURRENT)?).map_err(Fail::Bench);
+                Watcher::start(Box::new(read), *volts).map(Some)
+            }
+        }
+    }
+
+    /// What a file has.
+    pub fn samples(&self) -> Result<Wave, Fail> {
+        match self {
+            Self::Csv(path, volts) => {
+                let bytes = crate::files::read(path)?;
+                Wave::csv(&String::from_utf8_lossy(&bytes), *volts).map_err(Fail::Bench)
+            }
+            _ => Err(usage("this meter has to watch while the script runs")),
+        }
+    }
+}
+
+fn meter(why: &str) -> Fail {
+    Fail::Bench(Error::Meter(why.to_owned()))
+}
+
+fn sensor(path: &Path) -> Result<f64, Fail> {
+    let text = std::fs::read_to_string(path).map_err(|error| Fail::file(path, "reading", error))?;
+    let value: Result<f64, _> = text.trim().parse();
+    let value = value.map_err(|_| meter("the sensor's file has no number"))?;
+    Ok(value / 1e3)
+}
+
+/// A conversation in lines.
+struct Line {
+    reader: BufReader<TcpStream>,
+}
+
+impl Line {
+    fn open(address: &str) -> Result<Self, Fail> {
+        let meter = |error: std::io::Error| meter(&format!("{address}: {error}"));
+        let stream = TcpStream::connect(address).map_err(meter)?;
+        stream.set_read_timeout(Some(PATIENCE)).map_err(meter)?;
+        stream.set_write_timeout(Some(PATIENCE)).map_err(meter)?;
+        stream.set_nodelay(true).map_err(meter)?;
+        Ok(Self {
+            reader: BufReader::new(stream),
+        })
+    }
+
+    fn ask(&mut self, question: &str) -> Result<String, Fail> {
+        let failed = |error: std::io::Error| meter(&error.to_string());
+        let line = format!("{question}\n");
+        self.reader
+            .get_mut()
+            .write_all(line.as_bytes())
+            .map_err(failed)?;
+        let mut answer = Vec::new();
+        let mut limited = self.reader.by_ref().take(ANSWER);
+        limited.read_until(b'\n', &mut answer).map_err(failed)?;
+        if answer.last() != Some(&b'\n') {
+            return Err(meter("it ended in the middle of an answer"));
+        }
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    }
+}
+
+type Reading = Box<dyn FnMut() -> Result<f64, Fail> + Send>;
+
+/// A thread that reads a meter until it is told to stop.
+pub struct Watcher {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Result<Wave, Fail>>,
+    rate: f64,
+}
+
+impl Watcher {
+    fn start(mut read: Reading, volts: f64) -> Result<Self, Fail> {
+        let begun = Instant::now();
+        for _ in 0..TRIAL {
+            read()?;
+        }
+        let rate = f64::from(TRIAL) / begun.elapsed().as_secs_f64().max(1e-6);
+        let stop = Arc::new(AtomicBool::new(false));
+        let asked = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            let begun = Instant::now();
+            let mut wave = Wave::default();
+            while !asked.load(Ordering::Relaxed) {
+                let before = begun.elapsed();
+                let amperes = read()?;
+                // A reading belongs to the middle between question and answer.
+                let middle = (before + begun.elapsed()) / 2;
+                wave.push(middle.as_secs_f64(), amperes, volts);
+            }
+            Ok(wave)
+        });
+        Ok(Self { stop, thread, rate })
+    }
+
+    /// Readings a second.
+    pub fn rate(&self) -> f64 {
+        self.rate
+    }
+
+    /// Ends, and gives what was read.
+    pub fn finish(self) -> Result<Wave, Fail> {
+        self.stop.store(true, Ordering::Relaxed);
+        let ended = meter("reading it ended unexpectedly");
+        self.thread.join().map_err(|_| ended)?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use omv_bench::Marks;
+    use omv_bench::power::energy;
+
+    use super::*;
+
+    const VOLTS: f64 = 5.0;
+    const CHIP: f64 = 0.03;
+    const TURN: f64 = 0.0101;
+    const BUSY: f64 = 0.0077;
+    const COUNT: u64 = 150;
+    const BARKER: [f64; 13] = [1., 1., 1., 1., 1., 0., 0., 1., 1., 0., 1., 0., 1.];
+
+    /// When the lights and the work are, in seconds by the camera's clock.
+    fn marks() -> Marks {
+        let signature = 13.0 * CHIP;
+        let (rest, work) = (signature + 0.2, signature + 0.5);
+        #[allow(clippy::cast_precision_loss)]
+        let end = work + COUNT as f64 * TURN;
+        let micros = |seconds: f64| (seconds * 1e6).round();
+        Marks {
+            chip: micros(CHIP),
+            first: 0.0,
+            last: micros(end + 0.2),
+            idle: (micros(rest), micros(work)),
+            work: (micros(work), micros(end)),
+            count: COUNT,
+        }
+    }
+
+    /// What flows, 0.4 s after the meter's first reading being the camera's zero.
+    fn current(seconds: f64) -> f64 {
+        let (marks, t) = (marks(), seconds - 0.4);
+        let light = |start: f64| {
+            let at = ((t - start / 1e6) / CHIP).floor();
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            if (0.0..13.0).contains(&at) {
+                BARKER[at as usize] * 0.03
+            } else {
+                0.0
+            }
+        };
+        let from = marks.work.0 / 1e6;
+        let works = (from..marks.work.1 / 1e6).contains(&t) && (t - from) % TURN < BUSY;
+        0.1 + light(marks.first) + light(marks.last) + if works { 0.04 } else { 0.0 }
+    }
+
+    /// A meter on the network whose current is known at every moment. Gives its address.
+    fn virtual_meter(answers: fn(f64) -> String) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.set_nodelay(true).unwrap();
+            let reader = BufReader::new(stream.try_clone().unwrap());
+            let begun = Instant::now();
+            for line in reader.lines().map_while(Result::ok) {
+                let answer = match line.as_str() {
+                    scpi::WHO => "ACME,VIRTUAL,1,1.0\n".to_owned(),
+                    _ => answers(begun.elapsed().as_secs_f64()),
+                };
+                // A meter that integrates for half a millisecond.
+                std::thread::sleep(Duration::from_micros(500));
+                if stream.write_all(answer.as_bytes()).is_err() {
+                    break;
+                }
+            }
+        });
+        address
+    }
+
+    fn seconds() -> Duration {
+        Duration::from_secs_f64(marks().last / 1e6 + 13.0 * CHIP + 1.0)
+    }
+
+    #[test]
+    fn a_virtual_meter_gives_the_known_energy_within_one_per_cent_or_a_refusal() {
+        let truth = 0.04 * VOLTS * BUSY * 1e3;
+        let mut refused = Vec::new();
+        // A machine that is busy with other things reads too unevenly: that is refused, and tried
+        // again. A wrong number never comes.
+        for _ in 0..6 {
+            let address = virtual_meter(|t| format!("{:+.6E}\n", current(t)));
+            let meter = Meter::parse(&format!("scpi:{address}"), Some(VOLTS)).unwrap();
+            let watcher = meter.watch().unwrap().unwrap();
+            assert!(watcher.rate() > 10.0);
+            std::thread::sleep(seconds());
+            let wave = watcher.finish().unwrap();
+            match energy(&wave, &marks()) {
+                Ok(found) => {
+                    let off = found.per_inference / truth - 1.0;
+                    assert!(off.abs() < 0.01, "off by {off}: {found:?}");
+                    return;
+                }
+                Err(error) => refused.push(error),
+            }
+        }
+        panic!("always refused: {refused:?}");
+    }
+
+    #[test]
+    fn a_meter_that_says_something_else_is_an_error() {
+        for answers in [
+            (|_| "9.9E37\n".to_owned()) as fn(f64) -> String,
+            |_| "-113,\"Undefined header\"\n".to_owned(),
+            |_| "x".repeat(10_000),
+        ] {
+            let meter = Meter::parse(&format!("scpi:{}", virtual_meter(answers)), Some(5.0));
+            let error = meter.unwrap().watch().err().expect("an error");
+            assert_eq!(error.code(), "meter");
+        }
+    }
+
+    #[test]
+    fn what_is_no_meter_is_refused() {
+        for text in ["", "csv", "scpi:host", "hwmon:/x", "ppk9:/dev/ttyACM0"] {
+            assert!(Meter::parse(text, None).is_err(), "{text}");
+        }
+        assert!(Meter::parse("scpi:host", Some(500.0)).is_err());
+        let Meter::Scpi(address, _) = Meter::parse("scpi:host", Some(5.0)).unwrap() else {
+            panic!("a network meter");
+        };
+        assert_eq!(address, "host:5025");
+    }
+
+    #[test]
+    fn the_kernels_sensor_is_read_in_milliampere() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "123\n").unwrap();
+        assert_eq!(sensor(file.path()).unwrap(), 0.123);
+        std::fs::write(file.path(), "many\n").unwrap();
+        assert_eq!(sensor(file.path()).unwrap_err().code(), "meter");
+    }
+}

@@ -11,6 +11,8 @@ use crate::Error;
 pub const WHO: &str = "*IDN?";
 /// Asks for one reading of the current.
 pub const CURRENT: &str = "MEAS:CURR?";
+/// No camera takes as many ampere.
+const MOST: f64 = 50.0;
 /// Port of raw SCPI.
 pub const PORT: u16 = 5025;
 
@@ -35,7 +37,7 @@ pub fn reading(answer: &str) -> Result<f64, Error> {
     let first = answer.trim().split(',').next().unwrap_or_default();
     let value: Result<f64, _> = first.trim_end_matches(['A', 'a', ' ']).parse();
     match value {
-        Ok(value) if value.is_finite() && value.abs() < 1e3 => Ok(value),
+        Ok(value) if value.is_finite() && value.abs() < MOST => Ok(value),
         Ok(_) => Err(Error::Meter("its range is too small".to_owned())),
         Err(_) => {
             let shown: String = answer

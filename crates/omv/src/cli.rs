@@ -6,6 +6,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod live;
+
+pub use live::*;
+
 const HELP: &str = "\
 {about}
 
@@ -20,6 +24,18 @@ Bring to life:
   flash        Put firmware on a camera, from whatever state it is in
   recover      Rebuild a camera that does not start any more
   reset        Restart a camera, or send it into its bootloader
+
+Use it:
+  run          Run a script, and see what it prints
+  stop         Stop the script that runs
+  console      What the camera prints
+  view         The picture in the terminal
+  serve        The picture in a browser, and for other programs
+  snap         One picture into a file
+  record       A film: .avi, .gif, .mp4, or a folder of pictures
+  channels     The channels a camera has
+  channel      Read or write a channel
+  profile      Where the firmware spends its time
 
 Keep safe:
   backup       Save a region of a camera's flash to a file
@@ -139,6 +155,64 @@ pub enum Command {
     /// Restart a camera, or send it into its bootloader
     #[command(after_help = "Examples:\n  omv reset\n  omv reset --bootloader")]
     Reset(Reset),
+    /// Run a script, and see what it prints
+    ///
+    /// Ctrl-C stops the script, not the camera. The exit code is 10 when the script raised an
+    /// exception; lines of a traceback point to the file here.
+    #[command(
+        after_help = "Examples:\n  omv run hello.py\n  omv run hello.py --watch\n  omv run hello.py --timeout 10 -- one two\n  echo 'print(1)' | omv run -"
+    )]
+    Run(Run),
+    /// Stop the script that runs
+    #[command(after_help = "Example:\n  omv stop")]
+    Stop,
+    /// What the camera prints
+    #[command(after_help = "Examples:\n  omv console\n  omv console --log camera.log")]
+    Console(Console),
+    /// The picture in the terminal
+    ///
+    /// Draws with kitty's graphics, with sixels or with half blocks, whatever the terminal can do.
+    #[command(
+        after_help = "Examples:\n  omv view\n  omv view --as blocks\n  omv view -c sim:rt1062"
+    )]
+    View(View),
+    /// The picture in a browser, and for other programs
+    ///
+    /// A page with live view, console, editor and plots, and plain endpoints: MJPEG, JPEG, events,
+    /// WebSocket, control. On this machine only, unless --listen says otherwise.
+    #[command(
+        after_help = "Examples:\n  omv serve\n  omv serve --port 8080 --token my-own-token-1234\n  omv serve --listen 0.0.0.0 --port 8080"
+    )]
+    Serve(Serve),
+    /// One picture into a file
+    #[command(after_help = "Examples:\n  omv snap out.jpg\n  omv snap out.png --script scene.py")]
+    Snap(Snap),
+    /// A film: .avi, .gif, .mp4, or a folder of pictures
+    ///
+    /// An .avi and a folder keep every JPEG as the camera sent it. The time of each picture is
+    /// kept in a table beside the film. Ctrl-C ends it, and what there is plays.
+    #[command(
+        after_help = "Examples:\n  omv record out.avi\n  omv record out.gif --seconds 5\n  omv record pictures/ --frames 100"
+    )]
+    Record(Record),
+    /// The channels a camera has
+    #[command(after_help = "Example:\n  omv channels")]
+    Channels,
+    /// Read or write a channel
+    #[command(
+        after_help = "Examples:\n  omv channel read ticks\n  omv channel write settings '{\"gain\": 3}'\n  omv channel write data --file data.bin"
+    )]
+    Channel {
+        #[command(subcommand)]
+        action: ChannelAction,
+    },
+    /// Where the firmware spends its time
+    ///
+    /// For firmware that was built with its profiler.
+    #[command(
+        after_help = "Examples:\n  omv profile --elf firmware.elf\n  omv profile --elf firmware.elf --seconds 10 --exclusive"
+    )]
+    Profile(Profile),
     /// What a neural network needs, and which cameras run it
     #[command(
         after_help = "Examples:\n  omv model info trained.tflite\n  omv model info export.zip --board rt1062"

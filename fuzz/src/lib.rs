@@ -22,6 +22,7 @@ pub mod python;
 pub mod romfs;
 pub mod script;
 pub mod sdp;
+pub mod tflite;
 pub mod usb;
 pub mod usbip;
 pub mod v1;
@@ -47,6 +48,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("sdp_camera", sdp::camera),
     ("sdp_codec", sdp::codec),
     ("sdp_host", sdp::host),
+    ("tflite_model", tflite::model),
     ("usb_descriptors", usb::descriptors),
     ("usbip_camera", usbip::camera),
     ("usbip_host", usbip::host),

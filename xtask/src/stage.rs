@@ -44,6 +44,11 @@ const STAGES: &[Stage] = &[
         work: conformance::loaders,
     },
     Stage {
+        name: "models",
+        budget: 60,
+        work: conformance::models,
+    },
+    Stage {
         name: "matrix",
         budget: 180,
         work: |shop| work::matrix(shop, Matrix::Short),

@@ -68,6 +68,9 @@ pub struct Board {
     pub mcuboot: Option<McuBoot>,
     /// Facts of Arduino's SAM-BA bootloader.
     pub bossa: Option<Bossa>,
+    /// Memory for neural networks, oldest release first; none: it runs no networks.
+    #[serde(default)]
+    pub ml: Vec<crate::Ml>,
     /// Protocol 2 as this board's firmware is built; none: not a target of it.
     pub v2: Option<V2>,
     /// How long to wait before calling it a failure.

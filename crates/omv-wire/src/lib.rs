@@ -24,6 +24,7 @@ pub mod mboot;
 pub mod msc;
 pub mod romfs;
 pub mod sdp;
+pub mod tflite;
 pub mod usb;
 pub mod usbip;
 pub mod v1;

@@ -33,6 +33,9 @@ Keep safe:
   restore      Put a saved region back
   erase        Erase the camera's internal disk
 
+Neural networks:
+  model        What a network needs, and which cameras run it
+
 More:
   sim          A virtual camera, to try things on
   completions  Print a completion script for a shell
@@ -149,6 +152,11 @@ pub enum Command {
         #[command(subcommand)]
         action: RomfsAction,
     },
+    /// What a neural network needs, and which cameras run it
+    #[command(
+        after_help = "Examples:\n  omv model info trained.tflite\n  omv model info export.zip --board rt1062"
+    )]
+    Model(Model),
     /// A virtual camera, to try things on
     ///
     /// Serves the camera over USB/IP on this machine until it is stopped with Ctrl-C. `omv list`
@@ -223,6 +231,33 @@ pub enum Command {
         )]
         words: Vec<OsString>,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct Model {
+    #[command(subcommand)]
+    pub command: ModelCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ModelCommand {
+    /// Everything about a model file, and which boards it suits
+    #[command(
+        after_help = "Examples:\n  omv model info trained.tflite\n  omv model info export.zip --board rt1062 --firmware 5.0.0"
+    )]
+    Info(ModelInfo),
+}
+
+#[derive(Debug, Args)]
+pub struct ModelInfo {
+    /// A .tflite file, or a zip or folder with one in it
+    pub file: PathBuf,
+    /// The board that is meant; else all of them, with their newest firmware
+    #[arg(long)]
+    pub board: Option<String>,
+    /// The firmware that is meant, such as 5.0.0; else every release at which something changed
+    #[arg(long, value_name = "VERSION")]
+    pub firmware: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -132,10 +132,12 @@ fn exit_of(error: &Error) -> u8 {
         "several-cameras" | "which-board" => 4,
         "no-access" | "busy" => 5,
         "camera-refused" | "dfu-refused" | "protocol" | "foreign-loader" | "chip-locked"
-        | "rom-refused" | "other-bootloader" | "too-fast" | "vendor-program"
-        | "bad-descriptors" | "bad-peer" | "no-function" | "device-stuck" => 6,
+        | "rom-refused" | "other-bootloader" | "too-fast" | "vendor-program" | "not-running"
+        | "request-refused" | "no-answer" | "will-not-stop" | "bad-descriptors" | "bad-peer"
+        | "no-function" | "device-stuck" => 6,
         "verify-failed" => 7,
-        "no-partition" | "other-chip" => 9,
+        "no-partition" | "other-chip" | "not-in-firmware" | "script-too-large"
+        | "script-not-text" | "no-channel" => 9,
         "no-hands" | "boot-fuse-clear" => 8,
         "stopped" => 130,
         _ if matches!(error, Error::Refused(_)) => 9,

@@ -58,6 +58,7 @@ fn main() -> ExitCode {
             Ok(exit) => return ExitCode::from(exit),
             Err(fail) => Err(fail),
         },
+        Command::Model(args) => cmd::model::run(&cli.common, args, &output),
         Command::Sim(args) => cmd::sim::run(&cli.common, args, &output),
         Command::Blhost { words } => return dropin::run(dropin::Tool::Blhost, words),
         Command::Sdphost { words } => return dropin::run(dropin::Tool::Sdphost, words),

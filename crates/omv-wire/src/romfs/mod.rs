@@ -12,7 +12,7 @@
 //! The content of a file is used where it lies, so where it begins matters: a model must stand at a
 //! multiple of 16 or 32. That is what the idle 80s are for.
 //!
-//! [`read`] takes the images of all writers that are known; [`write`] makes three layouts. Names are
+//! [`read`] takes the images of all writers that are known; [`write()`] makes three layouts. Names are
 //! bytes from outside: whoever turns one into a path asks [`is_plain`] before.
 //!
 //! Sources: micropython `extmod/vfs_rom.c` (reader) and `tools/mpremote/mpremote/romfs.py` (writer);

@@ -4,6 +4,7 @@ pub mod doctor;
 pub mod flash;
 pub mod info;
 pub mod list;
+pub mod model;
 pub mod paper;
 pub mod recover;
 pub mod region;

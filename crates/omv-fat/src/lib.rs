@@ -42,6 +42,7 @@ pub use error::Fault;
 pub use finding::{Finding, Report, Seen};
 pub use format::{Blueprint, Scheme, format};
 pub use kinds::{About, Kind, Layer, Loss, Severity};
+pub use partition::likely_sector_size;
 pub use read::{Entry, Walk, walk};
 pub use repair::{Step, Work, repair};
 pub use sectors::{Memory, Overlay, Sectors};

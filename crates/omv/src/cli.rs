@@ -32,6 +32,7 @@ Keep safe:
   backup       Save a region of a camera's flash to a file
   restore      Put a saved region back
   erase        Erase the camera's internal disk
+  disk         Check, repair, rescue and format cards and disk images
 
 Neural networks:
   model        What a network needs, and which cameras run it
@@ -140,6 +141,8 @@ pub enum Command {
     /// Erase the camera's internal disk; it makes a new, empty one when it starts
     #[command(after_help = "Examples:\n  omv erase disk\n  omv erase disk --backup disk.img")]
     Erase(Erase),
+    /// Check, repair, rescue and format cards and disk images
+    Disk(crate::cmd::disk::args::Disk),
     /// Restart a camera, or send it into its bootloader
     #[command(after_help = "Examples:\n  omv reset\n  omv reset --bootloader")]
     Reset(Reset),

@@ -48,6 +48,10 @@ fn main() -> ExitCode {
             Ok(exit) => return ExitCode::from(exit),
             Err(fail) => Err(fail),
         },
+        Command::Disk(args) => match cmd::disk::run(args, &output) {
+            Ok(exit) => return ExitCode::from(exit),
+            Err(fail) => Err(fail),
+        },
         Command::Flash(args) => cmd::flash::run(&cli.common, args, &output),
         Command::Recover(args) => cmd::recover::run(&cli.common, args, &output),
         Command::Backup(args) => cmd::region::backup(&cli.common, args, &output),

@@ -1,5 +1,6 @@
 //! One file a command, each over one or two functions of the library.
 
+pub mod disk;
 pub mod doctor;
 pub mod flash;
 pub mod info;

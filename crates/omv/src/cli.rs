@@ -7,8 +7,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod live;
+mod romfs;
 
 pub use live::*;
+pub use romfs::{How, LayoutName, RomfsAction};
 
 const HELP: &str = "\
 {about}
@@ -36,6 +38,9 @@ Use it:
   channels     The channels a camera has
   channel      Read or write a channel
   profile      Where the firmware spends its time
+
+Files:
+  romfs        Images of the read-only file system: make, look into, read, write
 
 Keep safe:
   backup       Save a region of a camera's flash to a file
@@ -213,6 +218,15 @@ pub enum Command {
         after_help = "Examples:\n  omv profile --elf firmware.elf\n  omv profile --elf firmware.elf --seconds 10 --exclusive"
     )]
     Profile(Profile),
+    /// Images of the read-only file system: make, look into, read, write
+    #[command(
+        after_help = "Examples:\n  omv romfs build files -o romfs0.img --board rt1062\n  omv romfs ls romfs0.img\n  omv romfs flash romfs0.img\n  omv romfs read -o saved.img"
+    )]
+    Romfs {
+        /// What to do
+        #[command(subcommand)]
+        action: RomfsAction,
+    },
     /// What a neural network needs, and which cameras run it
     #[command(
         after_help = "Examples:\n  omv model info trained.tflite\n  omv model info export.zip --board rt1062"

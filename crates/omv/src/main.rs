@@ -76,6 +76,10 @@ fn main() -> ExitCode {
         Command::Channels => cmd::channel::list(&cli.common, &output),
         Command::Channel { action } => cmd::channel::run(&cli.common, action, &output),
         Command::Profile(args) => cmd::profile::run(&cli.common, args, &output),
+        Command::Romfs { action } => match cmd::romfs::run(&cli.common, action, &output) {
+            Ok(exit) => return ExitCode::from(exit),
+            Err(fail) => Err(fail),
+        },
         Command::Model(args) => cmd::model::run(&cli.common, args, &output),
         Command::Sim(args) => cmd::sim::run(&cli.common, args, &output),
         Command::Blhost { words } => return dropin::run(dropin::Tool::Blhost, words),

@@ -14,6 +14,7 @@ pub mod profile;
 pub mod recover;
 pub mod region;
 pub mod reset;
+pub mod romfs;
 pub mod run;
 pub mod serve;
 pub mod sim;

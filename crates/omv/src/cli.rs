@@ -6,6 +6,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod romfs;
+
+pub use romfs::{How, LayoutName, RomfsAction};
+
 const HELP: &str = "\
 {about}
 
@@ -20,6 +24,9 @@ Bring to life:
   flash        Put firmware on a camera, from whatever state it is in
   recover      Rebuild a camera that does not start any more
   reset        Restart a camera, or send it into its bootloader
+
+Files:
+  romfs        Images of the read-only file system: make, look into, read, write
 
 Keep safe:
   backup       Save a region of a camera's flash to a file
@@ -139,6 +146,15 @@ pub enum Command {
     /// Restart a camera, or send it into its bootloader
     #[command(after_help = "Examples:\n  omv reset\n  omv reset --bootloader")]
     Reset(Reset),
+    /// Images of the read-only file system: make, look into, read, write
+    #[command(
+        after_help = "Examples:\n  omv romfs build files -o romfs0.img --board rt1062\n  omv romfs ls romfs0.img\n  omv romfs flash romfs0.img\n  omv romfs read -o saved.img"
+    )]
+    Romfs {
+        /// What to do
+        #[command(subcommand)]
+        action: RomfsAction,
+    },
     /// What a neural network needs, and which cameras run it
     #[command(
         after_help = "Examples:\n  omv model info trained.tflite\n  omv model info export.zip --board rt1062"

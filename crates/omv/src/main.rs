@@ -58,6 +58,10 @@ fn main() -> ExitCode {
         Command::Restore(args) => cmd::region::restore(&cli.common, args, &output),
         Command::Erase(args) => cmd::region::erase(&cli.common, args, &output),
         Command::Reset(args) => cmd::reset::run(&cli.common, args, &output),
+        Command::Romfs { action } => match cmd::romfs::run(&cli.common, action, &output) {
+            Ok(exit) => return ExitCode::from(exit),
+            Err(fail) => Err(fail),
+        },
         Command::Model(args) => cmd::model::run(&cli.common, args, &output),
         Command::Sim(args) => cmd::sim::run(&cli.common, args, &output),
         Command::Blhost { words } => return dropin::run(dropin::Tool::Blhost, words),

@@ -10,6 +10,7 @@ pub mod paper;
 pub mod recover;
 pub mod region;
 pub mod reset;
+pub mod romfs;
 pub mod sim;
 mod wizard;
 mod work;

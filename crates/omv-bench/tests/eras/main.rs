@@ -12,7 +12,7 @@ const ERAS: [&str; 4] = ["4.5.5", "4.5.6", "4.7.0", "5.0.0"];
 
 fn run(era: &str, wish: &Wish) -> Run {
     let judges = std::env::var_os("OMV_JUDGES").expect("run `cargo xtask test judges models`");
-    let package = Path::new(&judges).join("micropython/package");
+    let package = Path::new(&judges).join("webassembly/package");
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/eras");
     let name = format!(
         "{era}-{}.py",

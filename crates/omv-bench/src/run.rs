@@ -307,13 +307,17 @@ fn loaded(record: &Value) -> Loaded {
 }
 
 fn marks(record: &Value) -> Option<Marks> {
-    let number = |place: &str| record.pointer(place).and_then(Value::as_f64);
+    let number = |key: &str| record.get(key).and_then(Value::as_f64);
+    let pair = |key: &str| {
+        let both = record.get(key)?.as_array()?;
+        Some((both.first()?.as_f64()?, both.get(1)?.as_f64()?))
+    };
     Some(Marks {
-        chip: number("/chip")?,
-        first: number("/first")?,
-        last: number("/last")?,
-        idle: (number("/idle/0")?, number("/idle/1")?),
-        work: (number("/work/0")?, number("/work/1")?),
+        chip: number("chip")?,
+        first: number("first")?,
+        last: number("last")?,
+        idle: pair("idle")?,
+        work: pair("work")?,
         count: record.get("count")?.as_u64()?,
     })
 }

@@ -7,10 +7,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod live;
+mod models;
 mod romfs;
 mod sim;
 
 pub use live::*;
+pub use models::*;
 pub use romfs::{How, LayoutName, RomfsAction};
 pub use sim::*;
 
@@ -318,111 +320,6 @@ pub enum Command {
         )]
         words: Vec<OsString>,
     },
-}
-
-#[derive(Debug, Args)]
-pub struct Model {
-    #[command(subcommand)]
-    pub command: ModelCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum ModelCommand {
-    /// Everything about a model file, and which boards it suits
-    #[command(
-        after_help = "Examples:\n  omv model info trained.tflite\n  omv model info export.zip --board rt1062 --firmware 5.0.0"
-    )]
-    Info(ModelInfo),
-}
-
-#[derive(Debug, Args)]
-pub struct Bench {
-    #[command(subcommand)]
-    pub command: Option<BenchCommand>,
-    #[command(flatten)]
-    pub measure: Measure,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum BenchCommand {
-    /// Compare two results; exit code 12 means that something became slower
-    #[command(after_help = "Example:\n  omv bench compare before.json after.json")]
-    Compare {
-        /// The earlier result, as --json printed it
-        before: PathBuf,
-        /// The later one
-        after: PathBuf,
-    },
-    /// Add to a result what a meter recorded meanwhile
-    #[command(after_help = "Example:\n  omv bench energy result.json csv:meter.csv --volts 5")]
-    Energy {
-        /// A result of a measurement with --power
-        result: PathBuf,
-        /// csv:FILE
-        power: String,
-        /// The voltage, if the file has none
-        #[arg(long)]
-        volts: Option<f64>,
-    },
-}
-
-#[derive(Debug, Args)]
-pub struct Measure {
-    /// The network: a path on the camera (/sdcard/trained.tflite), or a file here, which is checked
-    /// first and must lie on the camera under the same name. Without one, pictures only
-    pub model: Option<String>,
-    /// Where a file named here lies on the camera
-    #[arg(long, value_name = "PATH")]
-    pub at: Option<String>,
-    /// Frame sizes, by name or as a window
-    #[arg(
-        long,
-        value_delimiter = ',',
-        default_value = "qvga",
-        value_name = "SIZE"
-    )]
-    pub sizes: Vec<String>,
-    /// Pixel formats
-    #[arg(
-        long,
-        value_delimiter = ',',
-        default_value = "rgb565",
-        value_name = "FORMAT"
-    )]
-    pub pixformat: Vec<String>,
-    /// Frames to measure, for each size and format
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub frames: u32,
-    /// Frames before those, left out
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=1000))]
-    pub warmup: u32,
-    /// Print CSV
-    #[arg(long)]
-    pub csv: bool,
-    /// Also write a page with bars
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
-    /// Also write the bars as a picture
-    #[arg(long, value_name = "FILE")]
-    pub svg: Option<PathBuf>,
-    /// A meter in the camera's supply: scpi:HOST[:5025], hwmon:FILE or csv:FILE
-    #[arg(long, value_name = "METER")]
-    pub power: Option<String>,
-    /// The voltage of the supply
-    #[arg(long)]
-    pub volts: Option<f64>,
-}
-
-#[derive(Debug, Args)]
-pub struct ModelInfo {
-    /// A .tflite file, or a zip or folder with one in it
-    pub file: PathBuf,
-    /// The board that is meant; else all of them, with their newest firmware
-    #[arg(long)]
-    pub board: Option<String>,
-    /// The firmware that is meant, such as 5.0.0; else every release at which something changed
-    #[arg(long, value_name = "VERSION")]
-    pub firmware: Option<String>,
 }
 
 #[derive(Debug, Args)]

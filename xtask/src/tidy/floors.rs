@@ -24,7 +24,6 @@ const FLOORS: &[Floor] = &[
     floor(
         "omv-camera",
         &[
-            "omv-bench",
             "omv-wire",
             "omv-boards",
             "omv-fat",
@@ -38,6 +37,7 @@ const FLOORS: &[Floor] = &[
     floor(
         "omv",
         &[
+            "omv-bench",
             "omv-wire",
             "omv-boards",
             "omv-fat",

@@ -17,6 +17,26 @@ pub enum ModelCommand {
         after_help = "Examples:\n  omv model info trained.tflite\n  omv model info export.zip --board rt1062 --firmware 5.0.0"
     )]
     Info(ModelInfo),
+    /// Whether a camera would run a network with these labels; exit code 9 if not. Writes nothing
+    #[command(
+        after_help = "Examples:\n  omv model check export.zip\n  omv model check trained.tflite --labels labels.txt --board rt1062 --firmware 4.5.2"
+    )]
+    Check(ModelCheck),
+}
+
+#[derive(Debug, Args)]
+pub struct ModelCheck {
+    /// A .tflite file, or a zip or folder with one in it
+    pub file: PathBuf,
+    /// The label file, one label a line; else the one inside, or beside the file
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    /// The board that is meant; else the camera's
+    #[arg(long)]
+    pub board: Option<String>,
+    /// The firmware that is meant, such as 5.0.0; else the camera's
+    #[arg(long, value_name = "VERSION")]
+    pub firmware: Option<String>,
 }
 
 #[derive(Debug, Args)]

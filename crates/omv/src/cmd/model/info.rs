@@ -15,7 +15,7 @@ use crate::output::{Output, clean, size};
 /// Runs the command.
 pub fn run(_common: &Common, args: &ModelInfo, output: &Output) -> Result<(), Fail> {
     let board = work::board(args.board.as_deref())?;
-    let version = version(args.firmware.as_deref())?;
+    let version = args.firmware.as_deref().map(version).transpose()?;
     let mut source = files::open(&args.file)?;
     let (name, bytes) = match source.names().as_slice() {
         // A file by itself is what it is, whatever it is called: networks of ST's keep the name.
@@ -68,14 +68,12 @@ pub fn run(_common: &Common, args: &ModelInfo, output: &Output) -> Result<(), Fa
     Ok(())
 }
 
-fn version(text: Option<&str>) -> Result<Option<Version>, Fail> {
-    let parse = |text: &str| {
-        text.parse::<Version>().map_err(|error| Fail::Usage {
-            what: error.to_string(),
-            help: "Name the firmware like 5.0.0; `omv info` shows a camera's.".into(),
-        })
-    };
-    text.map(parse).transpose()
+/// A release from the command line.
+pub fn version(text: &str) -> Result<Version, Fail> {
+    text.parse::<Version>().map_err(|error| Fail::Usage {
+        what: error.to_string(),
+        help: "Name the firmware like 5.0.0; `omv info` shows a camera's.".into(),
+    })
 }
 
 /// The releases at which something changes for models on a board: its memory, its runtime, or

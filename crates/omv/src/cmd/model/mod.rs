@@ -1,5 +1,6 @@
 //! `omv model`: what a neural network is, and whether it will run on a camera.
 
+mod check;
 mod info;
 mod report;
 
@@ -11,5 +12,6 @@ use crate::output::Output;
 pub fn run(common: &Common, args: &Model, output: &Output) -> Result<(), Fail> {
     match &args.command {
         ModelCommand::Info(args) => info::run(common, args, output),
+        ModelCommand::Check(args) => check::run(common, args, output),
     }
 }

@@ -18,7 +18,9 @@ def load(name):
 
 
 def say(**record):
+    # The console's ring has 512 bytes on small boards: give the computer time to empty it.
     print("OMV!" + json.dumps(record))
+    time.sleep_ms(15)
 
 
 def call(function, *args):
@@ -123,7 +125,6 @@ def open_model(path):
 
 
 def samples(cell, part, values):
-    # Short lines: the console's ring has 512 bytes on small boards.
     for at in range(0, len(values), 16):
         say(k="t", cell=cell, part=part, v=values[at:at + 16])
 

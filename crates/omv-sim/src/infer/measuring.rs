@@ -14,6 +14,8 @@ use super::{Network, Speed};
 
 /// How the script begins.
 const FIRST: &str = "# Measures a camera";
+/// After each line.
+const PAUSE: Duration = Duration::from_millis(15);
 /// More than any measurement asks for.
 const MOST_FRAMES: u64 = 100_000;
 
@@ -103,8 +105,9 @@ fn micros(time: Duration) -> u64 {
 }
 
 impl Teller<'_> {
+    /// As the script does, with a pause that lets the console's ring be emptied.
     fn say(&mut self, after: Duration, record: &Value) {
-        self.said.push((after, format!("OMV!{record}")));
+        self.said.push((after + PAUSE, format!("OMV!{record}")));
     }
 
     fn identity(&mut self) {

@@ -33,6 +33,7 @@ mod partition;
 mod read;
 mod repair;
 mod sectors;
+mod store;
 mod table;
 mod volume;
 
@@ -42,7 +43,9 @@ pub use error::Fault;
 pub use finding::{Finding, Report, Seen};
 pub use format::{Blueprint, Scheme, format};
 pub use kinds::{About, Kind, Layer, Loss, Severity};
+pub use partition::likely_sector_size;
 pub use read::{Entry, Walk, walk};
 pub use repair::{Step, Work, repair};
 pub use sectors::{Memory, Overlay, Sectors};
+pub use store::{Change, Phase, Recovery, Refusal, SectorWrite, make_folder, remove, room, store};
 pub use volume::{Form, Volume};

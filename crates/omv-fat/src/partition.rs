@@ -46,6 +46,30 @@ pub(crate) fn first(disk: &mut Disk<'_>) -> Option<u64> {
     starts.find(|start| boot::shape(disk, *start).is_some())
 }
 
+/// The size of a sector, for an image whose medium is not there to be asked: that of its volume.
+/// `device` must have sectors of 512 bytes.
+pub fn likely_sector_size(device: &mut dyn crate::Sectors) -> u32 {
+    let mut disk = Disk::new(device);
+    let sector = disk.bytes(0, 512);
+    if let Ok(volume) = Volume::parse(&sector, 0) {
+        return volume.sector;
+    }
+    for unit in [512, 4096] {
+        for entry in entries(&sector, unit)
+            .iter()
+            .filter(|entry| entry.kind != 0)
+        {
+            let boot = disk.bytes(entry.start, 512);
+            let fits = Volume::parse(&boot, entry.start)
+                .is_ok_and(|volume| u64::from(volume.sector) == unit);
+            if entry.start > 0 && fits {
+                return unit as u32;
+            }
+        }
+    }
+    512
+}
+
 /// All stretches, in the order a camera tries them.
 pub(crate) fn locate(disk: &mut Disk<'_>, report: &mut Report) -> Vec<Part> {
     let size = disk.size();

@@ -68,6 +68,18 @@ impl Work {
         device.flush()
     }
 
+    /// The disk as the repair will leave it, in memory.
+    ///
+    /// # Errors
+    /// When more changes than memory is meant to hold.
+    pub fn overlay<'a>(&self, device: &'a mut dyn Sectors) -> Result<Overlay<'a>, Fault> {
+        let mut overlay = Overlay::new(device);
+        for (sector, bytes) in &self.writes {
+            overlay.write(*sector, bytes)?;
+        }
+        Ok(overlay)
+    }
+
     /// The worst a step costs.
     pub fn loss(&self) -> Loss {
         self.steps

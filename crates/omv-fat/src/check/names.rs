@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use super::walk::{Look, shown};
 use crate::bytes::put;
 use crate::read::{Node, Record, Upcase, name_hash};
+use crate::table::END;
 use crate::{Edit, Finding, Kind, Loss, name};
 
 /// The names of one directory.
@@ -223,12 +224,15 @@ impl Look<'_, '_> {
                 Record::Bitmap { at, .. } => Some(*at),
                 _ => None,
             });
-            let chained =
-                crate::read::clusters_of(self.disk, &self.volume, first, Some(need), false);
-            let straight = chained
-                .windows(2)
-                .all(|pair| pair[0].checked_add(1) == Some(pair[1]));
-            if !straight || place.is_some_and(|at| !(root..root + in_first).contains(&at)) {
+            // FatFs follows its chain, every link of which must lead to the next cluster.
+            let mut last = first;
+            let ending = loop {
+                match self.table.get(self.disk, last) {
+                    next if next == last + 1 => last = next,
+                    next => break next,
+                }
+            };
+            if ending != END || place.is_some_and(|at| !(root..root + in_first).contains(&at)) {
                 self.add(Finding::new(
                     Kind::CameraExfat,
                     "the bitmap is not where the camera looks",
@@ -402,11 +406,14 @@ impl Look<'_, '_> {
         };
         let nothing = found.is_empty() && bytes.iter().any(|byte| *byte != 0);
         let bad = found.iter().filter(|record| match record {
-            Record::Node(node) => !name::short_is_good(&node.short),
-            Record::Orphan { .. } => true,
+            Record::Node(node) => {
+                let exists = node.first == 0 || self.volume.has(node.first);
+                !name::short_is_good(&node.short) || node.attributes() & 0xC0 != 0 || !exists
+            }
+            Record::Orphan { .. } | Record::Label { .. } => true,
             _ => false,
         });
         let mostly = bad.count() * 2 > found.len();
-        (nothing || mostly) && !(entry(0) && entry(32)) || mostly && found.len() > 2
+        (nothing || mostly) && !(entry(0) && entry(32)) || mostly && found.len() > 1
     }
 }

@@ -16,13 +16,16 @@ impl Look<'_, '_> {
     pub(super) fn resolve(&mut self, lost: &Lost, used: &Bits) {
         let broken = std::mem::take(&mut self.broken);
         let mut crossed = Vec::new();
+        let mut strays = false;
         for one in &broken {
             let kind = kind(one);
             let detail = detail(one);
             let mut finding = Finding::new(kind, detail).path(&one.path);
             let places = [one.chain.last, one.node.first];
             finding = finding.clusters(places.into_iter().filter(|cluster| *cluster > 1));
-            match self.mend(one, lost, used) {
+            let stray = self.stray(one, lost);
+            strays |= stray.is_some();
+            match stray.or_else(|| self.mend(one, lost, used)) {
                 Some((loss, repair, edits)) => finding = finding.fix(loss, repair, edits),
                 None if matches!(one.chain.stop, Stop::Cross(_)) && one.need.is_some() => {
                     crossed.push((one, finding));
@@ -35,9 +38,46 @@ impl Look<'_, '_> {
             }
             self.add(finding);
         }
-        if !crossed.is_empty() {
+        if strays {
+            // Whose clusters they are shows when the strays are back.
+            for (_, finding) in crossed {
+                self.add(finding.fix(Loss::None, "look again after the other repair", Vec::new()));
+            }
+        } else if !crossed.is_empty() {
             cross::resolve(self, crossed, lost, used);
         }
+    }
+
+    /// A chain that left its own clusters for another's: somewhere on it a lost chain follows that
+    /// is just as long as the rest should be.
+    fn stray(&mut self, one: &Broken, lost: &Lost) -> Option<(Loss, String, Vec<Edit>)> {
+        let need = one
+            .need
+            .filter(|need| one.chain.count > 1 && one.chain.count < *need)?;
+        if one.node.contiguous || lost.chains.is_empty() {
+            return None;
+        }
+        let (mut cluster, mut count) = (one.node.first, 1);
+        while count < one.chain.count {
+            let next = self.table.get(self.disk, cluster);
+            let follows = lost
+                .at(cluster + 1)
+                .filter(|lone| lone.length == need - count);
+            if next != cluster + 1
+                && let Some(lone) = follows
+            {
+                lone.taken.set(true);
+                let mut edits = self.chained(lone);
+                edits.push(Edit::Link {
+                    cluster,
+                    value: lone.head,
+                });
+                let repair = format!("link the chain that follows its first {count} clusters");
+                return Some((Loss::None, repair, edits));
+            }
+            (cluster, count) = (next, count + 1);
+        }
+        None
     }
 
     /// A repair that loses nothing, or is likely.
@@ -121,7 +161,6 @@ impl Look<'_, '_> {
         lost: &Lost,
         used: &Bits,
     ) -> Option<(Loss, String, Vec<Edit>)> {
-        let end = self.volume.end_mark();
         let link = |cluster, value| Edit::Link { cluster, value };
         if let Some(lone) = lost.at(last + 1).filter(|lone| lone.length == missing) {
             lone.taken.set(true);
@@ -145,7 +184,6 @@ impl Look<'_, '_> {
             "link the lost chain at cluster {}, which is as long as what is missing",
             lone.head
         );
-        let _ = end;
         Some((Loss::Guess, repair, edits))
     }
 

@@ -160,12 +160,16 @@ impl Look<'_, '_> {
             None => self.root_pieces.clone(),
         };
         let upcase = self.upcase.take();
-        let (found, free) = records(self.disk, &self.volume, upcase.as_ref(), &pieces);
+        let (mut found, free) = records(self.disk, &self.volume, upcase.as_ref(), &pieces);
         self.upcase = upcase;
         match &at {
             None => {
                 self.root_free = free;
                 self.root_records(&found);
+                // Once more, with the table of upper-case letters that is in it.
+                if self.upcase.is_some() {
+                    found = records(self.disk, &self.volume, self.upcase.as_ref(), &pieces).0;
+                }
             }
             Some(at) if !self.volume.is_exfat() => {
                 if !self.dots(&found, &pieces, &at.node, at.parent, &at.path, at.count) {

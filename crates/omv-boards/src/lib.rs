@@ -23,6 +23,7 @@ mod flash;
 mod identity;
 mod image;
 mod light;
+mod models;
 mod serial;
 mod state;
 
@@ -37,6 +38,7 @@ pub use flash::{Alternate, Layout, Memory, MemoryKind, Region, Role, SectorRun, 
 pub use identity::{Identity, SoftEntry, Speak, UsbId};
 pub use image::{ImageRule, Magic, WordRule};
 pub use light::{Light, Meaning};
+pub use models::{Backend, Compiler, Ml, Pool, Runtime, runtimes};
 pub use serial::{SerialFormula, run_serial_from_arduino_dfu};
 pub use state::{Family, Malformed, State, Version};
 

@@ -93,6 +93,12 @@ pub trait Bus: Send + Sync {
     /// Time since this bus was made.
     fn now(&self) -> Duration;
 
+    /// Whether its clock only moves while somebody waits. Whoever works on such a bus without
+    /// being waited for would let years pass.
+    fn is_virtual_time(&self) -> bool {
+        false
+    }
+
     /// Returns when something may have changed, at the latest at `until`. The caller lists again.
     ///
     /// # Errors

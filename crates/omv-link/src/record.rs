@@ -285,6 +285,10 @@ impl Bus for RecordedBus {
         self.inner.now()
     }
 
+    fn is_virtual_time(&self) -> bool {
+        self.inner.is_virtual_time()
+    }
+
     fn wait(&self, until: Duration) -> Result<(), LinkError> {
         self.inner.wait(until)
     }

@@ -22,6 +22,7 @@ mod equivalent;
 mod flash;
 mod image;
 mod mboot;
+pub mod model;
 mod refusal;
 mod region;
 mod road;

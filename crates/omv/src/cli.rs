@@ -6,6 +6,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod romfs;
+
+pub use romfs::{How, LayoutName, RomfsAction};
+
 const HELP: &str = "\
 {about}
 
@@ -21,10 +25,17 @@ Bring to life:
   recover      Rebuild a camera that does not start any more
   reset        Restart a camera, or send it into its bootloader
 
+Files:
+  romfs        Images of the read-only file system: make, look into, read, write
+
 Keep safe:
   backup       Save a region of a camera's flash to a file
   restore      Put a saved region back
   erase        Erase the camera's internal disk
+  disk         Check, repair, rescue and format cards and disk images
+
+Neural networks:
+  model        What a network needs, and which cameras run it
 
 More:
   sim          A virtual camera, to try things on
@@ -130,9 +141,25 @@ pub enum Command {
     /// Erase the camera's internal disk; it makes a new, empty one when it starts
     #[command(after_help = "Examples:\n  omv erase disk\n  omv erase disk --backup disk.img")]
     Erase(Erase),
+    /// Check, repair, rescue and format cards and disk images
+    Disk(crate::cmd::disk::args::Disk),
     /// Restart a camera, or send it into its bootloader
     #[command(after_help = "Examples:\n  omv reset\n  omv reset --bootloader")]
     Reset(Reset),
+    /// Images of the read-only file system: make, look into, read, write
+    #[command(
+        after_help = "Examples:\n  omv romfs build files -o romfs0.img --board rt1062\n  omv romfs ls romfs0.img\n  omv romfs flash romfs0.img\n  omv romfs read -o saved.img"
+    )]
+    Romfs {
+        /// What to do
+        #[command(subcommand)]
+        action: RomfsAction,
+    },
+    /// What a neural network needs, and which cameras run it
+    #[command(
+        after_help = "Examples:\n  omv model info trained.tflite\n  omv model info export.zip --board rt1062"
+    )]
+    Model(Model),
     /// A virtual camera, to try things on
     ///
     /// Serves the camera over USB/IP on this machine until it is stopped with Ctrl-C. `omv list`
@@ -207,6 +234,33 @@ pub enum Command {
         )]
         words: Vec<OsString>,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct Model {
+    #[command(subcommand)]
+    pub command: ModelCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ModelCommand {
+    /// Everything about a model file, and which boards it suits
+    #[command(
+        after_help = "Examples:\n  omv model info trained.tflite\n  omv model info export.zip --board rt1062 --firmware 5.0.0"
+    )]
+    Info(ModelInfo),
+}
+
+#[derive(Debug, Args)]
+pub struct ModelInfo {
+    /// A .tflite file, or a zip or folder with one in it
+    pub file: PathBuf,
+    /// The board that is meant; else all of them, with their newest firmware
+    #[arg(long)]
+    pub board: Option<String>,
+    /// The firmware that is meant, such as 5.0.0; else every release at which something changed
+    #[arg(long, value_name = "VERSION")]
+    pub firmware: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -1,0 +1,3 @@
+//! A running camera held open, on cameras in virtual time.
+
+mod idle;

@@ -1,0 +1,120 @@
+//! The internal disk: a part of the camera's flash, seen as blocks.
+
+use omv_boards::{Board, Role};
+
+use super::{Medium, MediumError, check};
+use crate::nor::Nor;
+use crate::state::Store;
+
+/// Blocks in front of the disk of an STM32: a made-up partition table, then nothing.
+///
+/// Source: micropython ports/stm32/storage.c (`FLASH_PART1_START_BLOCK`).
+const LEAD: u64 = 0x100;
+/// Bytes of a block there.
+const BLOCK: usize = 512;
+/// Bytes of a block of the RT1062 and the AE3, which hand out erase sectors as they are.
+const SECTOR_BLOCK: usize = 4096;
+
+/// A region of the flash of a virtual camera.
+pub struct FlashDisk {
+    store: Box<dyn Store>,
+    offset: usize,
+    size: usize,
+    lead: bool,
+}
+
+impl FlashDisk {
+    /// The internal disk of a board whose flash this is; none for a board without one.
+    pub fn new(board: &Board, store: Box<dyn Store>) -> Option<Self> {
+        let layout = board.layout()?;
+        let region = layout.role(Role::Disk)?;
+        let mut offset = 0;
+        for memory in &board.memories {
+            if memory.kind == region.memory {
+                offset += (region.start - memory.start) as usize;
+                // A ROM file system at the end of the same chip is no part of the disk.
+                let romfs = layout.role(Role::Romfs);
+                let romfs = romfs.filter(|romfs| romfs.memory == region.memory);
+                let limit = romfs
+                    .map(|romfs| romfs.start)
+                    .filter(|start| *start > region.start);
+                let end = limit.unwrap_or(region.start + region.size);
+                let size = region.size.min(end - region.start) as usize;
+                let lead = board.mcu.starts_with("STM32");
+                return Some(Self {
+                    store,
+                    offset,
+                    size,
+                    lead,
+                });
+            }
+            offset += memory.size as usize;
+        }
+        None
+    }
+
+    /// First block of the volume: behind the made-up partition table, where there is one.
+    pub fn volume_start(&self) -> u64 {
+        if self.lead { LEAD } else { 0 }
+    }
+
+    /// The one block of the lead that can be read: one partition of type 1.
+    fn table(&self) -> [u8; BLOCK] {
+        let mut block = [0; BLOCK];
+        let blocks = (self.size / BLOCK) as u32;
+        let entry = &mut block[446..462];
+        entry[4] = 1;
+        entry[8..12].copy_from_slice(&(LEAD as u32).to_le_bytes());
+        entry[12..16].copy_from_slice(&blocks.to_le_bytes());
+        block[510..].copy_from_slice(&[0x55, 0xAA]);
+        block
+    }
+
+    fn place_of(&self, block: u64) -> usize {
+        self.offset + (block - self.volume_start()) as usize * self.block_size()
+    }
+}
+
+impl Medium for FlashDisk {
+    fn block_size(&self) -> usize {
+        if self.lead { BLOCK } else { SECTOR_BLOCK }
+    }
+
+    fn blocks(&self) -> u64 {
+        self.volume_start() + (self.size / self.block_size()) as u64
+    }
+
+    fn read(&mut self, block: u64, into: &mut [u8]) -> Result<(), MediumError> {
+        check(self, block, into.len())?;
+        let size = self.block_size();
+        for (number, part) in (block..).zip(into.chunks_mut(size)) {
+            if number == 0 && self.lead {
+                part.copy_from_slice(&self.table());
+            } else if number < self.volume_start() {
+                return Err(MediumError::Unreadable(number));
+            } else {
+                let at = self.place_of(number);
+                self.store.flash(&mut |nor: &mut Nor| {
+                    part.copy_from_slice(&nor.read(at, size));
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, block: u64, bytes: &[u8]) -> Result<(), MediumError> {
+        check(self, block, bytes.len())?;
+        for (number, part) in (block..).zip(bytes.chunks(self.block_size())) {
+            // The table takes writes and forgets them.
+            if number == 0 && self.lead {
+                continue;
+            }
+            if number < self.volume_start() {
+                return Err(MediumError::Unwritable(number));
+            }
+            let at = self.place_of(number);
+            self.store.flash(&mut |nor: &mut Nor| nor.place(at, part));
+        }
+        Ok(())
+    }
+}

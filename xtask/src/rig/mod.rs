@@ -58,8 +58,12 @@ enum Asked {
         server: Option<String>,
         record: bool,
     },
-    /// A command, with one camera plugged in that has these options of `omv sim`.
-    Command { options: String, command: String },
+    /// A command, with one camera of this model plugged in that has these options of `omv sim`.
+    Command {
+        model: String,
+        options: String,
+        command: String,
+    },
 }
 
 /// Reads the words after `rig`.
@@ -69,13 +73,12 @@ fn parse(words: &[&str]) -> Result<Asked> {
         None => (words, None),
     };
     let (mut options, mut names, mut server) = (String::new(), Vec::new(), None);
-    let mut record = false;
+    let (mut record, mut model) = (false, "rt1062".to_owned());
     let mut before = before.iter();
     while let Some(word) = before.next() {
         let mut value = || before.next().with_context(|| format!("{word} what?"));
         match *word {
-            "--camera" if *value()? != "rt1062" => bail!("the one camera there is: rt1062"),
-            "--camera" => {}
+            "--camera" => model = (*value()?).to_owned(),
             "--firmware" | "--speed" => options += &format!("{word} {} ", machine::quote(value()?)),
             "--server" => server = Some((*value()?).to_owned()),
             "--record" => record = true,
@@ -84,9 +87,11 @@ fn parse(words: &[&str]) -> Result<Asked> {
         }
     }
     match command {
-        Some(command) if names.is_empty() && server.is_none() && !record => {
-            Ok(Asked::Command { options, command })
-        }
+        Some(command) if names.is_empty() && server.is_none() && !record => Ok(Asked::Command {
+            model,
+            options,
+            command,
+        }),
         None if options.is_empty() => Ok(Asked::Tests {
             names,
             server,
@@ -95,7 +100,7 @@ fn parse(words: &[&str]) -> Result<Asked> {
         _ => {
             bail!(
                 "rig [TEST]... [--server PROGRAM] [--record], \
-                 or rig [--firmware V] [--speed N] -- COMMAND"
+                 or rig [--camera MODEL] [--firmware V] [--speed N] -- COMMAND"
             )
         }
     }
@@ -119,7 +124,11 @@ pub fn rig(shop: &Shop, words: &[&str]) -> Result<ExitCode> {
             let judged = scenes_of(shop, &names, server.as_deref(), record)?;
             verdict(shop, &judged).map(|()| ExitCode::SUCCESS)
         }
-        Asked::Command { options, command } => one_command(shop, &options, &command),
+        Asked::Command {
+            model,
+            options,
+            command,
+        } => one_command(shop, &model, &options, &command),
     }
 }
 
@@ -164,10 +173,11 @@ fn verdict(shop: &Shop, judged: &[(&str, bool)]) -> Result<()> {
     )
 }
 
-fn one_command(shop: &Shop, options: &str, command: &str) -> Result<ExitCode> {
+fn one_command(shop: &Shop, model: &str, options: &str, command: &str) -> Result<ExitCode> {
     let machine = prepare(shop, None)?;
     let script = format!(
-        "camera 0 rig {options}\nnode /dev/ttyACM0\nexec bash -c {} 2>&1\n",
+        "board 0 rig {} {options}\nnode /dev/ttyACM0\nexec bash -c {} 2>&1\n",
+        machine::quote(model),
         machine::quote(command)
     );
     machine.scene("command", COMMAND_LIMIT.as_secs(), &script)?;
@@ -280,20 +290,19 @@ mod tests {
 
     #[test]
     fn words_after_two_dashes_are_the_command_and_options_before_are_the_cameras() {
-        let words = [
-            "--camera",
-            "rt1062",
-            "--firmware",
-            "5.0.0",
-            "--",
-            "lsusb",
-            "-v",
-        ];
-        let options = "--firmware '5.0.0' ".to_owned();
+        let words = ["--camera", "h7", "--firmware", "5.0.0", "--", "lsusb", "-v"];
+        let (model, options) = ("h7".to_owned(), "--firmware '5.0.0' ".to_owned());
         let command = "lsusb -v".to_owned();
-        assert_eq!(parse(&words).unwrap(), Asked::Command { options, command });
+        assert_eq!(
+            parse(&words).unwrap(),
+            Asked::Command {
+                model,
+                options,
+                command
+            }
+        );
         assert!(parse(&["--speed"]).is_err());
-        assert!(parse(&["--camera", "h7", "--", "true"]).is_err());
+        assert!(parse(&["--camera"]).is_err());
         assert!(parse(&["--speed", "2"]).is_err());
         let names = vec!["flash".to_owned()];
         assert_eq!(

@@ -31,7 +31,7 @@ use anyhow::{Context, Result, bail};
 use crate::run::Shop;
 use machine::Machine;
 use results::Results;
-use scenes::Scene;
+use scenes::{Scene, dfu};
 
 /// Version the cameras of the tests come with, and the one that is put on them.
 const OLD: &str = "4.8.0";
@@ -197,21 +197,27 @@ fn scenes_of(
     record: bool,
 ) -> Result<Vec<(&'static str, bool)>> {
     for name in names {
-        if scenes::all().all(|scene| scene.name != name) {
+        if name != "dfu" && scenes::all().all(|scene| scene.name != name) {
             let known: Vec<_> = scenes::all().map(|scene| scene.name).collect();
             bail!("no test {name}; there are {}", known.join(", "));
         }
     }
     let machine = prepare(shop, server)?;
-    let is_chosen =
-        |scene: &&Scene| names.is_empty() || names.iter().any(|name| name == scene.name);
+    // Those with DFU take as long again as all others: they run when they are asked for.
+    let is_asked = |scene: &&Scene| names.iter().any(|name| name == scene.name);
+    let is_usual = |scene: &&Scene| dfu::SCENES.iter().all(|one| one.name != scene.name);
+    let is_chosen = |scene: &&Scene| match names {
+        [] => is_usual(scene),
+        [family] if family == "dfu" => !is_usual(scene),
+        _ => is_asked(scene),
+    };
     let chosen = scenes::all().filter(is_chosen);
     supplies::firmware(shop, machine.share())?;
     let loaders = supplies::loaders(shop)?;
     if scenes::spsdk::SCENES.iter().any(|scene| is_chosen(&scene)) {
         supplies::tools(shop, machine.share(), &loaders)?;
     }
-    if scenes::dfu::SCENES.iter().any(|scene| is_chosen(&scene)) {
+    if dfu::SCENES.iter().any(|scene| is_chosen(&scene)) {
         supplies::dfu(shop, machine.share())?;
         fs::create_dir_all(machine.share().join("home"))?;
     }

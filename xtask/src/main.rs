@@ -45,6 +45,7 @@ cargo xtask NAME
   bench spsdk [--usb]
                    the stand-ins against NXP's own tools, in one table; over USB in the rig
   bench dfu --usb  a flash of an H7 beside dfu-util, in real time in the rig
+  bench romfs      building ROM file systems against mpremote
   docs             build the documentation of the workspace, warnings denied";
 
 fn main() -> ExitCode {
@@ -86,6 +87,7 @@ fn work_through(words: &[&str]) -> Result<()> {
         ["mutants", words @ ..] => mutants::run(&shop, words),
         ["bench"] => bench::all(&shop),
         ["bench", "spsdk"] => bench::spsdk(&shop),
+        ["bench", "romfs"] => bench::romfs(&shop),
         ["docs"] => work::docs(&shop),
         _ => bail!("unknown: {}\n\n{HELP}", words.join(" ")),
     }

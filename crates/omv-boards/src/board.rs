@@ -54,6 +54,8 @@ pub struct Board {
     pub loaders: Vec<Loader>,
     /// Alignment, in bytes, that models need inside a ROMFS image; none: no ROMFS.
     pub romfs_alignment: Option<u32>,
+    /// First release with a ROMFS; before it, its place in flash was something else's.
+    pub romfs_since: Option<Version>,
     /// Facts of OpenMV's DFU bootloader on this board.
     pub dfu: Option<Dfu>,
     /// Facts of the STM32 ROM.

@@ -15,9 +15,11 @@
 //! Deliberately absent: the simulator (outside tests), decisions about what to do (that is
 //! `omv-plan`), and any wait without an end.
 
+pub mod disk;
 pub mod doctor;
 mod error;
 mod event;
+pub mod files;
 mod find;
 mod frame;
 mod look;

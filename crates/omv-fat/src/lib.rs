@@ -33,6 +33,7 @@ mod partition;
 mod read;
 mod repair;
 mod sectors;
+mod store;
 mod table;
 mod volume;
 
@@ -46,4 +47,5 @@ pub use partition::likely_sector_size;
 pub use read::{Entry, Walk, walk};
 pub use repair::{Step, Work, repair};
 pub use sectors::{Memory, Overlay, Sectors};
+pub use store::{Change, Phase, Recovery, Refusal, SectorWrite, make_folder, remove, room, store};
 pub use volume::{Form, Volume};

@@ -358,6 +358,7 @@ fn name(function: Function) -> String {
         Function::Console { baud } => format!("console:{baud}"),
         Function::Hid => "hid".to_owned(),
         Function::Control => "control".to_owned(),
+        Function::Disk => "disk".to_owned(),
     }
 }
 

@@ -121,6 +121,18 @@ pub enum Refusal {
         /// The file that is missing.
         missing: String,
     },
+    /// Firmware of a time before the ROM file system.
+    #[error(
+        "firmware {firmware} of {board} has no ROM file system: what would be overwritten is in use, {since} is the first that has one"
+    )]
+    BeforeRomfs {
+        /// The board.
+        board: String,
+        /// What it would run.
+        firmware: omv_boards::Version,
+        /// The first release with one.
+        since: omv_boards::Version,
+    },
     /// The image leaves no room for the record that keeps the bootloader waiting.
     #[error("{file} uses the bytes at {address:#010x} that parking needs")]
     CannotPark {
@@ -219,6 +231,7 @@ impl Refusal {
             Self::NoBootloader { .. } => "no-bootloader",
             Self::OldBootloader { .. } => "old-bootloader",
             Self::OneCore { .. } => "one-core",
+            Self::BeforeRomfs { .. } => "before-romfs",
             Self::CannotPark { .. } => "cannot-park",
             Self::NotAModel { .. } => "not-a-model",
             Self::NoNetworks { .. } => "no-networks",
@@ -267,6 +280,7 @@ impl Refusal {
                 "Recovering the camera gives it the newer bootloader; that takes a wire once."
             }
             Self::OneCore { .. } => "Name the release zip or folder: it has the files of both.",
+            Self::BeforeRomfs { .. } => "Update the firmware first, or in the same run.",
             Self::CannotPark { .. } => "Flash without parking: the order of writing stays safe.",
             Self::NotAModel { .. } => {
                 "Export the network as a quantised TensorFlow Lite file (int8) from the training tool."

@@ -70,7 +70,7 @@ fn bases() -> Vec<Memory> {
         work.write(&mut disk, |_| true).unwrap();
         let report = check(&mut disk, &Options::default());
         assert!(
-            report.is_healthy() && report.volumes[0].files > 6,
+            report.is_healthy() && report.volumes[0].files > 5,
             "{:#?}",
             report.findings
         );

@@ -31,7 +31,22 @@ pub fn spsdk(shop: &Shop) -> Result<()> {
         .stream()
 }
 
-/// The same over USB: both tools in turns in the rig's guest, through Linux's own HID driver. There is
+/// `omv romfs build` against `mpremote romfs build`, on one tree in turns.
+///
+/// # Errors
+/// When the program does not build, a run fails, or mpremote is missing.
+pub fn romfs(shop: &Shop) -> Result<()> {
+    judges::micropython_ready(shop)
+        .context("mpremote is not ready: `cargo xtask test judges` installs it")?;
+    let judges = judges::ready(shop)?;
+    let program = release(shop)?;
+    let job = shop.cargo(["bench", "-p", "omv", "--bench", "romfs"]);
+    job.env("OMV_PROGRAM", program)
+        .env("OMV_JUDGES", judges)
+        .stream()
+}
+
+/// [`spsdk`] over USB: both tools in turns in the rig's guest, through Linux's own HID driver. There is
 /// no KVM, so the ratios mean something and the seconds do not.
 ///
 /// # Errors

@@ -44,6 +44,7 @@ cargo xtask NAME
   bench            run the benchmarks of the workspace
   bench spsdk [--usb]
                    the stand-ins against NXP's own tools, in one table; over USB in the rig
+  bench romfs      building ROM file systems against mpremote
   docs             build the documentation of the workspace, warnings denied";
 
 fn main() -> ExitCode {
@@ -84,6 +85,7 @@ fn work_through(words: &[&str]) -> Result<()> {
         ["mutants", words @ ..] => mutants::run(&shop, words),
         ["bench"] => bench::all(&shop),
         ["bench", "spsdk"] => bench::spsdk(&shop),
+        ["bench", "romfs"] => bench::romfs(&shop),
         ["docs"] => work::docs(&shop),
         _ => bail!("unknown: {}\n\n{HELP}", words.join(" ")),
     }

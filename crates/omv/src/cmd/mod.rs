@@ -2,6 +2,7 @@
 
 pub mod disk;
 pub mod doctor;
+pub mod files;
 pub mod flash;
 pub mod info;
 pub mod list;

@@ -24,6 +24,7 @@ mod identity;
 mod image;
 mod light;
 mod models;
+mod sensors;
 mod serial;
 mod state;
 
@@ -39,6 +40,7 @@ pub use identity::{Identity, SoftEntry, Speak, UsbId};
 pub use image::{ImageRule, Magic, WordRule};
 pub use light::{Light, Meaning};
 pub use models::{Backend, Compiler, Ml, Pool, Runtime, runtimes};
+pub use sensors::sensor;
 pub use serial::{SerialFormula, run_serial_from_arduino_dfu};
 pub use state::{Family, Malformed, State, Version};
 

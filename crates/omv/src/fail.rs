@@ -30,6 +30,10 @@ pub enum Fail {
     Mounted { path: PathBuf, at: PathBuf },
     /// The simulator could not be started or reached.
     Simulator { what: String },
+    /// The script on the camera raised an exception.
+    Raised { what: String },
+    /// A script was stopped because its time was over.
+    Late { seconds: f64 },
     /// Whoever read our output went away.
     BrokenPipe,
 }
@@ -55,6 +59,8 @@ impl Fail {
             Self::Disk(fault) => fault.code(),
             Self::Mounted { .. } => "disk-mounted",
             Self::Simulator { .. } => "simulator",
+            Self::Raised { .. } => "script-raised",
+            Self::Late { .. } => "script-timeout",
             Self::BrokenPipe => "broken-pipe",
         }
     }
@@ -75,6 +81,8 @@ impl Fail {
             }
             Self::Declined => "nothing was done, as you wished".into(),
             Self::Usage { what, .. } | Self::Simulator { what } => what.clone(),
+            Self::Raised { what } => format!("the script raised {what}"),
+            Self::Late { seconds } => format!("the script was stopped after {seconds} s"),
             Self::BrokenPipe => "nobody reads the output any more".into(),
         }
     }
@@ -92,6 +100,8 @@ impl Fail {
             Self::Declined => "Run the command again when you are ready.".into(),
             Self::Usage { help, .. } => help.clone(),
             Self::Simulator { .. } => "`omv list` shows the virtual cameras that run.".into(),
+            Self::Raised { .. } => "The lines above say where.".into(),
+            Self::Late { .. } => "Give it more time with --timeout, or none.".into(),
             Self::BrokenPipe => String::new(),
         }
     }
@@ -104,6 +114,8 @@ impl Fail {
             Self::Usage { .. } => 2,
             Self::File { doing, .. } if *doing == "reading" => 9,
             Self::File { .. } | Self::Simulator { .. } => 1,
+            Self::Raised { .. } => 10,
+            Self::Late { .. } => 1,
             Self::Mounted { .. } | Self::Disk(omv_fat::Fault::BadSize { .. }) => 9,
             Self::Disk(_) => 1,
             Self::BrokenPipe => 0,

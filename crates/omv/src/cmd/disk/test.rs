@@ -98,7 +98,7 @@ fn as_json(title: &str, report: &Report) -> Value {
     json!({
         "disk": title, "verdict": report.verdict().map_or("good", Defect::code),
         "claimed_bytes": report.claimed * block, "bytes": report.size * block,
-        "block_size": block, "blocks_looked_at": report.looked_at, "findings": findings,
+        "block_size": block, "blocks_looked_at": report.looked_at.min(report.claimed), "findings": findings,
         "read": times(report.speed.read), "write": times(report.speed.write),
         "restored": report.restored,
     })
@@ -106,7 +106,7 @@ fn as_json(title: &str, report: &Report) -> Value {
 
 fn print(title: &str, report: &Report, output: &Output) -> Result<(), Fail> {
     let block = u64::from(report.block_size);
-    let share = report.looked_at * 100 / report.claimed.max(1);
+    let share = (report.looked_at * 100 / report.claimed.max(1)).min(100);
     output.line(&format!(
         "{title}: {}, {share} % of its blocks looked at",
         size(report.size * block)

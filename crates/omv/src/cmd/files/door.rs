@@ -56,14 +56,17 @@ pub struct Door {
 
 /// Opens the disk that is meant: the one that was named, or the one of the camera that is meant.
 pub fn open(common: &Common, place: &Place, write: bool, who: &str) -> Result<Door, Fail> {
-    let access = match write {
+    let to = |write| match write {
         true => Access::Write,
         false => Access::Read,
     };
     if let Some(path) = &place.disk {
+        let mut notebook = FileNotebook::of_path(path);
+        // What an interrupted save left is mended first, whatever was asked for.
+        let access = to(write || notebook.kept().is_some());
         return Ok(Door {
             blocks: Box::new(FileBlocks::open(path, access)?),
-            notebook: Box::new(FileNotebook::of_path(path)),
+            notebook: Box::new(notebook),
             title: path.display().to_string(),
             kind: Kind::Named,
             camera: None,
@@ -71,7 +74,7 @@ pub fn open(common: &Common, place: &Place, write: bool, who: &str) -> Result<Do
     }
     let bench = Bench::new(common, who, stop_on_interrupt())?;
     let looked = bench.camera(None, Duration::ZERO, &mut |_| {})?;
-    let blocks = of_camera(&looked, access)?;
+    let blocks = of_camera(&looked, to(write))?;
     let kind = kind_of(&looked, &*blocks);
     let what = match kind {
         Kind::Internal => "internal disk",

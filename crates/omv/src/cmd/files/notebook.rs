@@ -50,18 +50,18 @@ fn folder() -> PathBuf {
 
 impl Notebook for FileNotebook {
     fn keep(&mut self, change: &Change) -> io::Result<()> {
-        if let Some(folder) = self.0.parent() {
-            fs::create_dir_all(folder)?;
-        }
+        let folder = match self.0.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        fs::create_dir_all(folder)?;
         let fresh = self.0.with_extension("new");
         let mut file = File::create(&fresh)?;
         file.write_all(&change.encode())?;
         file.sync_all()?;
         fs::rename(&fresh, &self.0)?;
         #[cfg(unix)]
-        if let Some(folder) = self.0.parent() {
-            File::open(folder)?.sync_all()?;
-        }
+        File::open(folder)?.sync_all()?;
         Ok(())
     }
 

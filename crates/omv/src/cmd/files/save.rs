@@ -175,12 +175,7 @@ fn around(door: &mut Door, saved: &str) -> Vec<String> {
 
 /// Restarts the camera and reads the file once more, from the disk it has started from.
 fn restart(door: Door, name: &str, content: &[u8], output: &Output) -> Result<(), Fail> {
-    let Door {
-        blocks,
-        camera,
-        kind,
-        ..
-    } = door;
+    let Door { blocks, camera, .. } = door;
     // Closed, so that nobody holds the camera while it restarts.
     drop(blocks);
     let Some((bench, looked)) = camera else {
@@ -201,8 +196,7 @@ fn restart(door: Door, name: &str, content: &[u8], output: &Output) -> Result<()
     let now = super::read(&mut *blocks, name)?;
     drop(blocks);
     bench.keep()?;
-    let same_kind = kind != Kind::Named;
-    if now != content || !same_kind {
+    if now != content {
         return Err(files::SaveError::Returned {
             file: name.to_owned(),
             offset: 0,

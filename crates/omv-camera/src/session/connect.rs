@@ -19,6 +19,9 @@ const EVERY: Duration = Duration::from_millis(20);
 /// Payload on a line that damages bytes: the smaller a packet, the likelier it arrives.
 const SMALL_PAYLOAD: u16 = 50;
 
+/// For an opening on such a line.
+const BAD_LINE: Duration = Duration::from_secs(60);
+
 /// A camera that answered.
 pub(super) struct Held {
     pub(super) device: Box<dyn Device>,
@@ -29,13 +32,22 @@ pub(super) struct Held {
 }
 
 /// What to agree on.
-pub(super) fn wish(reliability: Reliability) -> Wish {
+fn wish(reliability: Reliability) -> Wish {
     match reliability {
         Reliability::Usb => Wish::USB,
         Reliability::Lossy => Wish(Caps {
             max_payload: SMALL_PAYLOAD,
             ..Wish::SERIAL_LINE.0
         }),
+    }
+}
+
+/// Opens the protocol, or starts it over.
+pub(super) fn opening(reliability: Reliability) -> Connect {
+    let machine = Connect::new(wish(reliability));
+    match reliability {
+        Reliability::Usb => machine,
+        Reliability::Lossy => machine.within(BAD_LINE),
     }
 }
 
@@ -75,7 +87,7 @@ fn with_v2(
     mut link: Box<dyn Link>,
     reliability: Reliability,
 ) -> Result<Held, Error> {
-    let connected = drive(&mut Connect::new(wish(reliability)), &mut *link)?
+    let connected = drive(&mut opening(reliability), &mut *link)?
         .map_err(|failure| trouble(&failure, failure == v2::host::Failure::Gone))?;
     let who = Who::from(connected.identity.clone());
     let connected = Some(connected);

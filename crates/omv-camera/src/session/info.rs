@@ -88,7 +88,7 @@ pub struct HostStatistics {
     pub corrupt_frames: u64,
     /// Bytes of text told.
     pub text_bytes: u64,
-    /// Reads of the console whose answer was lost, so that text is missing.
+    /// Reads of the console whose answer was lost, so that text may be missing.
     pub text_losses: u64,
     /// Times the protocol had to be started over, other than after a reboot.
     pub resyncs: u64,

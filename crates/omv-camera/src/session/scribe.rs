@@ -18,6 +18,8 @@ pub(super) struct Scribe {
     script: Option<Script>,
     /// Text of the firmware behind the script's end, held until that is told.
     behind: Vec<u8>,
+    /// The beginning of a line that may become the firmware's own.
+    held: Vec<u8>,
     line_start: bool,
     number: u64,
     /// What pictures are wished for, kept over reconnections.
@@ -37,6 +39,7 @@ impl Scribe {
             console: Console::default(),
             script: None,
             behind: Vec::new(),
+            held: Vec::new(),
             line_start: true,
             number: 0,
             preview: Preview::Off,
@@ -92,6 +95,8 @@ impl Scribe {
         self.running(false);
         match self.script.take() {
             Some(script) => {
+                let held = std::mem::take(&mut self.held);
+                self.say(&held);
                 if !script.started {
                     self.tell(&Notice::Started);
                 }
@@ -106,8 +111,7 @@ impl Scribe {
             None if was_running => self.tell(&Notice::Running(false)),
             None => {}
         }
-        let behind = std::mem::take(&mut self.behind);
-        self.say(&behind);
+        self.let_go();
     }
 
     /// The camera is gone, and what ran with it.
@@ -115,8 +119,7 @@ impl Scribe {
         self.running(false);
         let rest = self.console.flush();
         self.pieces(rest);
-        let behind = std::mem::take(&mut self.behind);
-        self.say(&behind);
+        self.let_go();
         if self.script.take().is_some() {
             self.tell(&Notice::Ended(Ended::Lost));
         }
@@ -149,13 +152,35 @@ impl Scribe {
             self.behind.extend_from_slice(text);
             return;
         }
-        let cut = match self.script {
-            Some(_) => reboot_line(text, self.line_start),
-            None => None,
-        };
-        let (text, behind) = text.split_at(cut.unwrap_or(text.len()));
-        self.behind.extend_from_slice(behind);
-        self.say(text);
+        let mut all = std::mem::take(&mut self.held);
+        all.extend_from_slice(text);
+        if self.script.is_some() {
+            if let Some(cut) = reboot_line(&all, self.line_start) {
+                self.behind = all.split_off(cut);
+            } else {
+                // A line that may become the firmware's own waits for its rest.
+                let line = all
+                    .iter()
+                    .rposition(|byte| *byte == b'\n')
+                    .map_or(0, |at| at + 1);
+                let fresh = line > 0 || self.line_start;
+                let rest = all.get(line..).unwrap_or_default();
+                if fresh && !rest.is_empty() && REBOOT.as_bytes().starts_with(rest) {
+                    self.held = all.split_off(line);
+                }
+            }
+        }
+        self.say(&all);
+    }
+
+    /// What was held back, when nothing will follow that belongs to it.
+    fn let_go(&mut self) {
+        for text in [
+            std::mem::take(&mut self.held),
+            std::mem::take(&mut self.behind),
+        ] {
+            self.say(&text);
+        }
     }
 
     fn say(&mut self, text: &[u8]) {

@@ -210,15 +210,13 @@ impl State {
         self.queue.push_back(Notice::Text(Arc::clone(text)));
         let mut gone = 0;
         // The newest stays, even if it alone is over the limit: a camera's ring bounds it.
-        while self.text > limit && gone + 1 < self.queue.len() {
+        while self.text > limit {
             let oldest = self
                 .queue
                 .iter()
                 .position(|notice| matches!(notice, Notice::Text(_)));
-            let Some(Notice::Text(old)) = oldest
-                .filter(|at| at + 1 < self.queue.len())
-                .and_then(|at| self.queue.remove(at))
-            else {
+            let oldest = oldest.filter(|at| at + 1 < self.queue.len());
+            let Some(Notice::Text(old)) = oldest.and_then(|at| self.queue.remove(at)) else {
                 break;
             };
             self.text -= old.len();

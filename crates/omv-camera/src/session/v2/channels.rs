@@ -30,7 +30,11 @@ impl Line {
     }
 
     pub(super) fn read_request(&self, id: u8, length: u32) -> Request {
-        let mut payload = 0_u32.to_le_bytes().to_vec();
+        self.read_from(id, 0, length)
+    }
+
+    pub(super) fn read_from(&self, id: u8, offset: u32, length: u32) -> Request {
+        let mut payload = offset.to_le_bytes().to_vec();
         payload.extend(length.to_le_bytes());
         Request {
             payload,

@@ -15,13 +15,13 @@ use std::time::Duration;
 
 use omv_link::{Device, Heard, Link, drive};
 use omv_wire::v2::codec::{Opcode, Status};
-use omv_wire::v2::host::{Connect, Identity};
+use omv_wire::v2::host::Identity;
 use omv_wire::v2::parser::Event;
 use omv_wire::v2::records::{Channel, Memory, Stats};
 use omv_wire::v2::session::{Answer, Request, Session, Step};
 use omv_wire::v2::{Leave, channels::flag};
 
-use super::connect::{Held, trouble, wish};
+use super::connect::{Held, opening, trouble};
 use super::info::{ChannelInfo, Profile};
 use super::notice::Notice;
 use super::scribe::Scribe;
@@ -35,7 +35,13 @@ const POLL: Duration = Duration::from_millis(250);
 const POLL_ALONE: Duration = Duration::from_millis(20);
 /// Wait for an answer of a camera that is awake. What was lost is asked for again.
 const PATIENCE: Duration = Duration::from_millis(400);
-/// Times a question is asked.
+/// Silence after which nothing more is on its way.
+const CALM: Duration = Duration::from_millis(20);
+/// The first repetition comes after half a second.
+const ONE_REPEAT: Duration = Duration::from_millis(700);
+/// A camera that wants its packets acknowledged repeats one for so long.
+const REPEATED: Duration = Duration::from_secs(8);
+/// Times a question is asked before the protocol starts over, and after.
 const TRIES: u32 = 4;
 
 /// See the head of the file.
@@ -49,8 +55,12 @@ pub(super) struct Line {
     running: bool,
     /// A soft reboot is under way: nothing may be sent before it is over.
     rebooting: Option<Duration>,
+    /// It was a script sent from here that ended, so there is one even if nobody tells.
+    reboot_sure: bool,
     /// The boot script may still run until then.
     booting: Option<Duration>,
+    /// Times the camera may have begun anew, which gives back what was locked.
+    doubts: u32,
     text_due: bool,
     picture: picture::Due,
     /// When to look what is ready, events or not.
@@ -77,7 +87,9 @@ impl Line {
             reliability: options.reliability,
             running: false,
             rebooting: None,
+            reboot_sure: false,
             booting: None,
+            doubts: 0,
             text_due: true,
             picture: picture::Due::default(),
             poll_at: now,
@@ -110,7 +122,17 @@ impl Line {
 
     /// Asks once.
     fn ask(&mut self, request: Request) -> Result<Answer, Error> {
-        self.session.ask(self.link.now(), request);
+        let patience = match self.reliability {
+            Reliability::Usb => request.patience,
+            Reliability::Lossy => request.patience.max(ONE_REPEAT),
+        };
+        self.session.ask(
+            self.link.now(),
+            Request {
+                patience,
+                ..request
+            },
+        );
         loop {
             match self.session.turn(self.link.now()) {
                 Step::Send(bytes) => self.link.send(&bytes)?,
@@ -125,35 +147,68 @@ impl Line {
 
     /// Asks until there is an answer. A refusal because of counters or checksums means that the
     /// request was not carried out. After silence it may have been: then only what can be done
-    /// twice is asked again.
+    /// twice is asked again, and if that does not help the protocol starts over.
     fn request(&mut self, request: &Request, twice: bool) -> Result<Answer, Error> {
-        for _ in 0..TRIES {
+        let (mut tries, mut repeated) = (0, false);
+        while tries < 2 * TRIES {
+            tries += 1;
+            if tries == TRIES + 1 {
+                self.start_over(false)?;
+            }
             match self.ask(request.clone())? {
                 Answer::Refused {
-                    status: Status::SEQUENCE | Status::CHECKSUM | Status::OVERFLOW,
+                    status: status @ (Status::SEQUENCE | Status::CHECKSUM | Status::OVERFLOW),
                     data,
-                } if data.is_empty() => {}
-                Answer::Late | Answer::TooLong if twice => {}
-                Answer::Late | Answer::TooLong => break,
+                } if data.is_empty() => self.doubts += u32::from(status == Status::SEQUENCE),
+                Answer::Late if twice => repeated = true,
+                Answer::Late => return Err(no_answer(request.opcode)),
+                Answer::TooLong | Answer::Cut(_) if twice => self.start_over(false)?,
+                Answer::TooLong => {
+                    self.start_over(false)?;
+                    return Err(no_answer(request.opcode));
+                }
+                Answer::Cut(data) => {
+                    self.start_over(false)?;
+                    return Ok(Answer::Cut(data));
+                }
                 Answer::Rebooted => {
                     self.start_over(true)?;
                     if !twice {
                         return Err(no_answer(request.opcode));
                     }
                 }
-                answer => return Ok(answer),
+                answer => {
+                    if repeated {
+                        self.calm_down()?;
+                    }
+                    return Ok(answer);
+                }
             }
         }
-        self.start_over(false)?;
-        match twice {
-            // The protocol is fresh: one last time.
-            true => match self.ask(request.clone())? {
-                Answer::Accepted => Ok(Answer::Accepted),
-                Answer::Data(data) => Ok(Answer::Data(data)),
-                Answer::Refused { status, data } => Ok(Answer::Refused { status, data }),
-                _ => Err(no_answer(request.opcode)),
+        Err(no_answer(request.opcode))
+    }
+
+    /// Waits for answers to questions that were asked once too often.
+    fn calm_down(&mut self) -> Result<(), Error> {
+        let quiet = |line: &Self| line.link.now() + CALM;
+        let limit = self.link.now() + 10 * CALM;
+        while self.link.now() < limit && self.listen(quiet(self))? {
+            while let Step::Send(bytes) = self.session.turn(self.link.now()) {
+                self.link.send(&bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Patience for what must not be asked twice: on a bad line the camera repeats its answer for
+    /// 7.5 s.
+    pub(super) fn once(&self, request: Request) -> Request {
+        match self.reliability {
+            Reliability::Usb => request,
+            Reliability::Lossy => Request {
+                patience: REPEATED,
+                ..request
             },
-            false => Err(no_answer(request.opcode)),
         }
     }
 
@@ -176,7 +231,8 @@ impl Line {
 
     /// Starts the protocol over: after a soft reboot, or when the thread was lost.
     fn start_over(&mut self, rebooted: bool) -> Result<(), Error> {
-        let machine = &mut Connect::new(wish(self.reliability));
+        self.doubts += 1;
+        let machine = &mut opening(self.reliability);
         let connected = drive(machine, &mut *self.link)?
             .map_err(|failure| trouble(&failure, failure == omv_wire::v2::host::Failure::Gone))?;
         self.session = connected.session;
@@ -194,6 +250,7 @@ impl Line {
         }
         if rebooted {
             self.rebooting = None;
+            self.reboot_sure = false;
             self.running = false;
             self.booting = Some(now + script::BOOT);
             if self.scribe.has_script() && !self.scribe.awaits_start() {
@@ -308,13 +365,22 @@ impl Line {
             if size == 0 {
                 return Ok(());
             }
-            let request = self.read_request(stdout.id, size.min(script::TEXT_AT_ONCE));
+            // The shorter an answer, the likelier it arrives.
+            let most = match self.reliability {
+                Reliability::Usb => script::TEXT_AT_ONCE,
+                Reliability::Lossy => script::TEXT_ON_A_BAD_LINE,
+            };
+            let request = self.once(self.read_request(stdout.id, size.min(most)));
             match self.request(&request, false) {
                 Ok(Answer::Data(text) | Answer::Refused { data: text, .. }) => {
                     if text.is_empty() {
                         return Ok(());
                     }
                     self.scribe.text(&text);
+                }
+                Ok(Answer::Cut(text)) => {
+                    self.scribe.text(&text);
+                    self.scribe.shared.statistics().text_losses += 1;
                 }
                 Ok(_) => return Ok(()),
                 // Reading consumes: what was on its way is gone.
@@ -352,6 +418,9 @@ impl Talk for Line {
             // The event got lost, or there was none: a look tells.
             self.rebooting = None;
             self.poll_at = now;
+            if std::mem::take(&mut self.reboot_sure) {
+                return self.start_over(true);
+            }
         }
         if self.rebooting.is_none() {
             if self.text_due {

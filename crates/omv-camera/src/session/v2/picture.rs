@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 use omv_wire::v2::session::Answer;
 use omv_wire::v2::stream::FrameHeader;
 
-use super::super::Preview;
+use super::super::{Preview, Reliability};
 use super::Line;
 use crate::{Error, Frame, PixelFormat};
 
@@ -124,8 +124,11 @@ impl Line {
                 self.picture.refused(self.link.now());
                 return Ok(());
             }
-            // Whether it is locked is unknown; starting over has given it back.
-            Err(Error::NoAnswer { .. }) => return Ok(()),
+            // Whether it is locked is unknown: given back, it is not.
+            Err(Error::NoAnswer { .. }) => {
+                self.picture.taken(before);
+                return self.unlock(stream.id);
+            }
             Err(error) => return Err(error),
         }
         let read = self.read_locked(stream.id);
@@ -138,7 +141,10 @@ impl Line {
         Ok(())
     }
 
+    /// The locked picture; `None` if it is damaged, or if in the middle of it the camera may have
+    /// begun anew: then the lock is gone, and what is read next may be of another picture.
     fn read_locked(&mut self, id: u8) -> Result<Option<Vec<u8>>, Error> {
+        let doubts = self.doubts;
         let size = match self.size(id) {
             Ok(size) => size,
             Err(Error::NoAnswer { .. } | Error::RequestRefused { .. }) => return Ok(None),
@@ -147,12 +153,31 @@ impl Line {
         if size == 0 || size > LARGEST {
             return Ok(None);
         }
-        let request = self.read_request(id, size);
-        match self.request(&request, true) {
-            Ok(Answer::Data(bytes)) => Ok(Some(bytes)),
-            Ok(_) | Err(Error::NoAnswer { .. }) => Ok(None),
-            Err(error) => Err(error),
+        // On a bad line in pieces of a packet each: what got lost is asked for again.
+        let most = match self.reliability {
+            Reliability::Usb => size,
+            Reliability::Lossy => self.session.caps().max_payload.into(),
+        };
+        let mut bytes = Vec::new();
+        while bytes.len() < size as usize {
+            let offset = bytes.len() as u32;
+            let length = (size - offset).min(most);
+            let request = self.read_from(id, offset, length);
+            match self.request(&request, true) {
+                // What has another length belongs to another question.
+                Ok(Answer::Data(piece))
+                    if piece.len() == length as usize && self.doubts == doubts =>
+                {
+                    match offset {
+                        0 => bytes = piece,
+                        _ => bytes.extend(piece),
+                    }
+                }
+                Ok(_) | Err(Error::NoAnswer { .. }) => return Ok(None),
+                Err(error) => return Err(error),
+            }
         }
+        Ok(Some(bytes))
     }
 
     fn show(&mut self, mut bytes: Vec<u8>) {

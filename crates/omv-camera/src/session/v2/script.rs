@@ -19,6 +19,8 @@ use crate::Error;
 
 /// Bytes of text asked for at once: more than any camera's ring.
 pub(super) const TEXT_AT_ONCE: u32 = 4096;
+/// The same where bytes get lost.
+pub(super) const TEXT_ON_A_BAD_LINE: u32 = 16;
 /// After a soft reboot the boot script has begun by then, if there is one.
 pub(super) const BOOT: Duration = Duration::from_millis(150);
 /// From the end of a script to the event that tells of the reboot.
@@ -61,6 +63,7 @@ impl Line {
         if self.scribe.has_script() {
             // Its last words, before the reboot gets in the way.
             self.rebooting = Some(now + REBOOT);
+            self.reboot_sure = true;
             self.read_text()?;
             // Reading may have met the reboot, which ends the script, too.
             if self.scribe.has_script() {
@@ -109,7 +112,9 @@ impl Line {
                 self.idle()?;
                 continue;
             }
-            self.rebooting = None;
+            if self.rebooting.take().is_some() && std::mem::take(&mut self.reboot_sure) {
+                self.start_over(true)?;
+            }
             self.poll()?;
             if self.text_due {
                 self.read_text()?;

@@ -9,7 +9,11 @@
 //! An engine has a clock of its own, the camera's: computing takes camera time, and so does
 //! sleeping. Two engines that were told the same in the same order say the same, byte for byte.
 
+mod plain;
+
 use std::time::Duration;
+
+pub use plain::Plain;
 
 /// What is executed, and how it is called in tracebacks.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -23,6 +23,7 @@
 
 pub mod camera;
 pub mod codec;
+pub mod desk;
 pub mod host;
 
 /// Text from a camera, up to its first NUL, as printable ASCII; every other byte becomes U+FFFD.

@@ -9,6 +9,7 @@ use super::facts::Facts;
 use super::preview::{Fate, Preview};
 use super::ring::Ring;
 use crate::disk::Disks;
+use crate::engine::pictures::Pictures;
 use crate::picture::{Format, Picture};
 
 /// Most bytes of a script the firmware takes: what its heap has room for, about.
@@ -71,6 +72,8 @@ pub struct Works {
     pub happened: VecDeque<Happened>,
     /// Channels of the script, in the order of their ids: name and flags.
     pub channels: Vec<(String, u8)>,
+    /// Images of the script.
+    pub pictures: Pictures,
 }
 
 /// All that hold the insides.
@@ -106,6 +109,7 @@ impl Works {
             wish: None,
             happened: VecDeque::new(),
             channels: Vec::new(),
+            pictures: Pictures::default(),
             facts,
         }
     }

@@ -1,8 +1,11 @@
 //! A host as small as it can be: it asks, and collects what it is told.
 
+use std::path::Path;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use omv_link::{Bus, Function, Heard, Link};
+use omv_sim::engine::micropython::Interpreter;
 use omv_sim::rt1062::{Quirks, Rt1062, sample};
 use omv_sim::{Setup, VirtualBus};
 use omv_wire::v2::codec::Opcode;
@@ -16,6 +19,26 @@ pub const STREAM: u8 = 3;
 
 pub fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
+}
+
+/// The interpreter, one of the judges.
+pub fn interpreter() -> Interpreter {
+    static LOADED: OnceLock<Interpreter> = OnceLock::new();
+    let load = || {
+        let help =
+            "`cargo xtask test judges` fetches it, then OMV_JUDGES names the folder target/judges";
+        let folder = std::env::var_os("OMV_JUDGES").expect(help);
+        Interpreter::load(&Path::new(&folder).join("micropython.wasm")).expect(help)
+    };
+    LOADED.get_or_init(load).clone()
+}
+
+/// A camera that executes scripts.
+pub fn python() -> Setup {
+    Setup {
+        engine: Some(interpreter().engine()),
+        ..Setup::default()
+    }
 }
 
 /// A bus with one RT1062 on which this firmware came up.
@@ -111,10 +134,17 @@ impl Host {
     }
 
     fn data(&mut self, channel: u8, opcode: Opcode, payload: &[u8]) -> Vec<u8> {
-        match self.ask(channel, opcode, payload) {
-            Answer::Data(bytes) => bytes,
-            other => panic!("{other:?}"),
+        for _ in 0..3 {
+            match self.ask(channel, opcode, payload) {
+                Answer::Data(bytes) => return bytes,
+                Answer::Rebooted => {
+                    self.events.push(Event::SOFT_REBOOT);
+                    self.sync();
+                }
+                other => panic!("{other:?}"),
+            }
         }
+        panic!("it begins anew all the time");
     }
 
     pub fn ioctl(&mut self, channel: u8, request: u32, arguments: &[u32]) -> Answer {
@@ -218,5 +248,72 @@ impl Host {
             bus.pass(millis(2));
         }
         panic!("no frame came");
+    }
+}
+
+/// A host that speaks v1.
+pub struct Old {
+    link: Box<dyn Link>,
+}
+
+impl Old {
+    pub fn new(bus: &VirtualBus) -> Self {
+        Self { link: console(bus) }
+    }
+
+    pub fn send(&mut self, opcode: u8, payload: &[u8]) {
+        let mut header = vec![0x30, opcode];
+        header.extend((payload.len() as u32).to_le_bytes());
+        self.link.send(&header).unwrap();
+        if !payload.is_empty() {
+            self.link.send(payload).unwrap();
+        }
+    }
+
+    pub fn ask(&mut self, opcode: u8, length: u32) -> Vec<u8> {
+        let mut header = vec![0x30, opcode];
+        header.extend(length.to_le_bytes());
+        self.link.send(&header).unwrap();
+        let mut bytes = Vec::new();
+        let until = self.link.now() + Duration::from_secs(1);
+        while bytes.len() < length as usize {
+            match self.link.wait(until).unwrap() {
+                Some(Heard::Bytes(more)) => bytes.extend(more),
+                other => panic!("{other:?} after {bytes:?}"),
+            }
+        }
+        bytes
+    }
+
+    pub fn word(&mut self, opcode: u8) -> u32 {
+        u32::from_le_bytes(self.ask(opcode, 4).try_into().unwrap())
+    }
+
+    pub fn text(&mut self) -> String {
+        let size = self.word(0x8E);
+        if size == 0 {
+            return String::new();
+        }
+        String::from_utf8(self.ask(0x8F, size)).unwrap()
+    }
+
+    /// What a script says, without the end of the interpreter.
+    pub fn says(version: &str, setup: Setup, script: &str) -> String {
+        let bus = bus(version, setup);
+        let mut old = Self::new(&bus);
+        old.send(0x06, &[]);
+        bus.pass(millis(500));
+        old.word(0x87);
+        old.text();
+        old.send(0x05, script.as_bytes());
+        let mut said = String::new();
+        for _ in 0..2000 {
+            bus.pass(millis(10));
+            said.push_str(&old.text());
+            if let Some((said, _)) = said.split_once("\r\nMPY: soft reboot") {
+                return said.to_owned();
+            }
+        }
+        panic!("it does not end: {said}");
     }
 }

@@ -1,57 +1,8 @@
 //! Protocol v1: firmware before 5.0.0.
 
-use std::time::Duration;
+use omv_sim::Setup;
 
-use omv_link::{Heard, Link};
-use omv_sim::{Setup, VirtualBus};
-
-use crate::common::{bus, console, millis};
-
-struct Old {
-    link: Box<dyn Link>,
-}
-
-impl Old {
-    fn new(bus: &VirtualBus) -> Self {
-        Self { link: console(bus) }
-    }
-
-    fn send(&mut self, opcode: u8, payload: &[u8]) {
-        let mut header = vec![0x30, opcode];
-        header.extend((payload.len() as u32).to_le_bytes());
-        self.link.send(&header).unwrap();
-        if !payload.is_empty() {
-            self.link.send(payload).unwrap();
-        }
-    }
-
-    fn ask(&mut self, opcode: u8, length: u32) -> Vec<u8> {
-        let mut header = vec![0x30, opcode];
-        header.extend(length.to_le_bytes());
-        self.link.send(&header).unwrap();
-        let mut bytes = Vec::new();
-        let until = self.link.now() + Duration::from_secs(1);
-        while bytes.len() < length as usize {
-            match self.link.wait(until).unwrap() {
-                Some(Heard::Bytes(more)) => bytes.extend(more),
-                other => panic!("{other:?} after {bytes:?}"),
-            }
-        }
-        bytes
-    }
-
-    fn word(&mut self, opcode: u8) -> u32 {
-        u32::from_le_bytes(self.ask(opcode, 4).try_into().unwrap())
-    }
-
-    fn text(&mut self) -> String {
-        let size = self.word(0x8E);
-        if size == 0 {
-            return String::new();
-        }
-        String::from_utf8(self.ask(0x8F, size)).unwrap()
-    }
-}
+use crate::common::{Old, bus, millis};
 
 const LOOP: &[u8] =
     b"# omv-sim: print on\n# omv-sim: loop\n# omv-sim: frame 160 120\n# omv-sim: repeat\n";

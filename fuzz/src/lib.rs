@@ -18,8 +18,11 @@ pub mod dfu;
 pub mod identify;
 pub mod mboot;
 pub mod plan;
+pub mod python;
+pub mod romfs;
 pub mod script;
 pub mod sdp;
+pub mod tflite;
 pub mod usb;
 pub mod usbip;
 pub mod v1;
@@ -40,9 +43,12 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("mboot_host", mboot::host),
     ("plan_image", plan::image),
     ("plan_zip", plan::zip),
+    ("python", python::script),
+    ("romfs", romfs::image),
     ("sdp_camera", sdp::camera),
     ("sdp_codec", sdp::codec),
     ("sdp_host", sdp::host),
+    ("tflite_model", tflite::model),
     ("usb_descriptors", usb::descriptors),
     ("usbip_camera", usbip::camera),
     ("usbip_host", usbip::host),

@@ -29,3 +29,15 @@ pub fn loaders(shop: &Shop) -> Result<()> {
     let test = ["test", "-p", "omv-camera", "--test", "real_loaders"];
     shop.cargo(test).env("OMV_JUDGES", judges).stream()
 }
+
+/// Reads and runs the project's neural networks beside the reference reader and interpreter.
+///
+/// # Errors
+/// When something differs, or the judges are missing.
+pub fn models(shop: &Shop) -> Result<()> {
+    let judges = judges::ready(shop)?;
+    judges::models_ready(shop)
+        .context("the readers are not ready: `cargo xtask test judges` installs them")?;
+    let test = ["test", "-p", "omv", "--test", "models_judged"];
+    shop.cargo(test).env("OMV_JUDGES", judges).stream()
+}

@@ -11,6 +11,7 @@
 
 mod bench;
 mod conformance;
+mod corpus;
 mod fuzz;
 mod judges;
 mod mutants;

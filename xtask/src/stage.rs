@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use crate::run::Shop;
 use crate::work::{self, Matrix};
-use crate::{conformance, fuzz, judges, rig};
+use crate::{conformance, corpus, fuzz, judges, rig};
 
 /// A part of `test`.
 struct Stage {
@@ -42,6 +42,16 @@ const STAGES: &[Stage] = &[
         name: "loaders",
         budget: 120,
         work: conformance::loaders,
+    },
+    Stage {
+        name: "corpus",
+        budget: 150,
+        work: corpus::run,
+    },
+    Stage {
+        name: "models",
+        budget: 60,
+        work: conformance::models,
     },
     Stage {
         name: "matrix",

@@ -54,6 +54,8 @@ pub struct Board {
     pub loaders: Vec<Loader>,
     /// Alignment, in bytes, that models need inside a ROMFS image; none: no ROMFS.
     pub romfs_alignment: Option<u32>,
+    /// First release with a ROMFS; before it, its place in flash was something else's.
+    pub romfs_since: Option<Version>,
     /// Facts of OpenMV's DFU bootloader on this board.
     pub dfu: Option<Dfu>,
     /// Facts of the STM32 ROM.
@@ -66,6 +68,9 @@ pub struct Board {
     pub mcuboot: Option<McuBoot>,
     /// Facts of Arduino's SAM-BA bootloader.
     pub bossa: Option<Bossa>,
+    /// Memory for neural networks, oldest release first; none: it runs no networks.
+    #[serde(default)]
+    pub ml: Vec<crate::Ml>,
     /// Protocol 2 as this board's firmware is built; none: not a target of it.
     pub v2: Option<V2>,
     /// How long to wait before calling it a failure.

@@ -23,6 +23,8 @@ mod flash;
 mod identity;
 mod image;
 mod light;
+mod models;
+mod sensors;
 mod serial;
 mod state;
 
@@ -37,6 +39,8 @@ pub use flash::{Alternate, Layout, Memory, MemoryKind, Region, Role, SectorRun, 
 pub use identity::{Identity, SoftEntry, Speak, UsbId};
 pub use image::{ImageRule, Magic, WordRule};
 pub use light::{Light, Meaning};
+pub use models::{Backend, Compiler, Ml, Pool, Runtime, runtimes};
+pub use sensors::sensor;
 pub use serial::{SerialFormula, run_serial_from_arduino_dfu};
 pub use state::{Family, Malformed, State, Version};
 

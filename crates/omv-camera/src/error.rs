@@ -180,6 +180,63 @@ pub enum Error {
         /// What state the camera is in now.
         state: String,
     },
+    /// A session needs running firmware.
+    #[error("the camera does not run firmware, it is `{state}`")]
+    NotRunning {
+        /// The state it is in.
+        state: State,
+    },
+    /// The firmware has no such thing.
+    #[error("the camera's firmware has no way for {what}")]
+    NotInFirmware {
+        /// What was asked for.
+        what: &'static str,
+    },
+    /// The camera refused a request of the protocol.
+    #[error("the camera refuses request {request:#04x}: {why}")]
+    RequestRefused {
+        /// The request.
+        request: u8,
+        /// Its reason.
+        why: String,
+    },
+    /// A request got no answer, and may have been carried out or not.
+    #[error("the camera did not answer request {request:#04x}")]
+    NoAnswer {
+        /// The request.
+        request: u8,
+    },
+    /// What runs does not end.
+    #[error("the script that runs does not stop")]
+    WillNotStop,
+    /// More than any camera takes.
+    #[error("the script has {size} bytes, more than {limit}")]
+    ScriptTooLarge {
+        /// Bytes it has.
+        size: usize,
+        /// Bytes taken at most.
+        limit: usize,
+    },
+    /// A script has to be UTF-8 without NUL.
+    #[error("the script is not text: byte {at} is no part of any")]
+    ScriptNotText {
+        /// Where the first byte that is none stands, counted from 0.
+        at: usize,
+    },
+    /// No channel of that name.
+    #[error("the camera has no channel `{name}`; there is {}", there.join(", "))]
+    NoChannel {
+        /// What was asked for.
+        name: String,
+        /// What is there.
+        there: Vec<String>,
+    },
+    /// No picture came.
+    #[error("no picture came within {seconds} s")]
+    NoFrame {
+        /// How long was waited.
+        seconds: f32,
+    },
     /// What was read could not be kept.
     #[error("cannot keep what was read: {0}")]
     NotKept(std::io::Error),
@@ -214,6 +271,15 @@ impl Error {
             Self::Cycling { .. } => "cycling",
             Self::NoHands { .. } => "no-hands",
             Self::Stopped { .. } => "stopped",
+            Self::NotRunning { .. } => "not-running",
+            Self::NotInFirmware { .. } => "not-in-firmware",
+            Self::RequestRefused { .. } => "request-refused",
+            Self::NoAnswer { .. } => "no-answer",
+            Self::WillNotStop => "will-not-stop",
+            Self::ScriptTooLarge { .. } => "script-too-large",
+            Self::ScriptNotText { .. } => "script-not-text",
+            Self::NoChannel { .. } => "no-channel",
+            Self::NoFrame { .. } => "no-frame",
             Self::NotKept(_) => "not-kept",
         }
     }
@@ -286,6 +352,29 @@ impl Error {
             Self::NoHands { .. } => "Repeat the command when you are ready; nothing was lost.",
             Self::Stopped { .. } => {
                 "Repeat the command to finish: it looks at the camera and goes on."
+            }
+            Self::NotRunning { .. } => {
+                "Leave the bootloader: unplug the camera and plug it in again, or flash a firmware."
+            }
+            Self::NotInFirmware { .. } => "Flash a newer firmware, one that was built with it.",
+            Self::RequestRefused { .. } => {
+                "Stop the script and repeat the command; a custom channel is the script's own."
+            }
+            Self::NoAnswer { .. } => {
+                "Repeat the command. If it happens again, try another cable, or another port of the computer itself."
+            }
+            Self::WillNotStop => {
+                "It may be busy in a long operation: wait, and repeat the command. Resetting the camera ends it for sure."
+            }
+            Self::ScriptTooLarge { .. } => {
+                "Split it into modules and put those on the camera's disk."
+            }
+            Self::ScriptNotText { .. } => {
+                "Save it as UTF-8 text; a compiled `.mpy` file goes onto the camera's disk."
+            }
+            Self::NoChannel { .. } => "Channels of a script exist while it runs: start it first.",
+            Self::NoFrame { .. } => {
+                "Start a script that takes pictures, and look at what it prints."
             }
             Self::NotKept(_) => "Free some space or name another file; nothing was erased.",
         }

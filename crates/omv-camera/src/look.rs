@@ -9,7 +9,7 @@ use crate::programmer::{dfu, dfuse};
 use crate::{Error, Found, Loader};
 
 /// The line rate at which firmware speaks its own protocol.
-const PROTOCOL_RATE: u32 = 921_600;
+pub(crate) const PROTOCOL_RATE: u32 = 921_600;
 
 /// A camera that was looked at.
 pub struct Looked {
@@ -130,12 +130,7 @@ pub(crate) fn ask(found: &Found) -> Result<Who, Error> {
     let mut link = device.link(Function::Console {
         baud: PROTOCOL_RATE,
     })?;
-    let only_v1 = found
-        .candidates
-        .iter()
-        .all(|candidate| candidate.identity.speak == omv_boards::Speak::V1);
-    let answer = if only_v1 {
-        // Firmware up to 4.7.0 hangs for good at a byte of the other protocol: never send one.
+    let answer = if only_v1(found) {
         drive(&mut v1::host::Identify::new(), &mut *link)?
             .map(Who::from)
             .map_err(Failure::from)
@@ -151,6 +146,14 @@ pub(crate) fn ask(found: &Found) -> Result<Who, Error> {
             what: other.to_string(),
         },
     })
+}
+
+/// Whether its USB identity has never been anything but protocol v1. Firmware up to 4.7.0 hangs
+/// for good at a byte of the other protocol: then none is ever sent.
+pub(crate) fn only_v1(found: &Found) -> bool {
+    let speaks_v1 =
+        |candidate: &omv_boards::Candidate| candidate.identity.speak == omv_boards::Speak::V1;
+    found.candidates.iter().all(speaks_v1)
 }
 
 /// Restarts a running camera, or sends it into its bootloader. The command has no answer; watch

@@ -86,6 +86,40 @@ fn refusals() -> Vec<Refusal> {
             board: board(),
             why: text("its bootloader is not spoken yet"),
         },
+        Refusal::NotAModel {
+            file: "trained.tflite".into(),
+            why: "it does not have the letters TFL3 of a TensorFlow Lite model".into(),
+        },
+        Refusal::NoNetworks {
+            board: "OpenMV Cam M4".into(),
+            version: "any firmware".into(),
+        },
+        Refusal::OtherProcessor {
+            file: "trained.tflite".into(),
+            board: "OpenMV Cam H7".into(),
+            form: "compiled by Vela".into(),
+        },
+        Refusal::NoOperator {
+            file: "trained.tflite".into(),
+            operators: "RFFT2D".into(),
+            board: "OpenMV Cam H7".into(),
+        },
+        Refusal::ModelTooLarge {
+            file: "trained.tflite".into(),
+            board: "OpenMV Cam H7".into(),
+            what: "activations".into(),
+            needs: 600_000,
+            room: 270_336,
+        },
+        Refusal::LabelsDiffer {
+            file: "labels.txt".into(),
+            labels: 2,
+            outputs: "[1, 3]".into(),
+        },
+        Refusal::NotAnExport {
+            source_name: "photos.zip".into(),
+            why: "there is no .tflite file in it".into(),
+        },
         Refusal::CannotPark {
             file: file(),
             address: 0x6004_23C0,
@@ -206,6 +240,26 @@ fn errors() -> Vec<Error> {
             doing: text("writing"),
             state: text("the camera waits in its bootloader until it loses power"),
         },
+        Error::NotRunning { state: State::Sbl },
+        Error::NotInFirmware {
+            what: "memory statistics",
+        },
+        Error::RequestRefused {
+            request: 0x26,
+            why: text("failed"),
+        },
+        Error::NoAnswer { request: 0x27 },
+        Error::WillNotStop,
+        Error::ScriptTooLarge {
+            size: 2_000_000,
+            limit: 1 << 20,
+        },
+        Error::ScriptNotText { at: 17 },
+        Error::NoChannel {
+            name: text("lidar"),
+            there: vec![text("stdin"), text("stdout"), text("stream")],
+        },
+        Error::NoFrame { seconds: 2.5 },
         Error::NotKept(io::Error::other("no space left on device")),
     ]
 }

@@ -70,6 +70,9 @@ pub enum Function {
     Hid,
     /// Control transfers to the default endpoint: 8 setup bytes, then the data of an OUT.
     Control,
+    /// The disk (mass storage): one bulk transfer a frame, an empty one resets the transport. On
+    /// this machine's own ports the system's driver has it, and it cannot be opened this way.
+    Disk,
 }
 
 impl fmt::Display for Function {
@@ -78,6 +81,7 @@ impl fmt::Display for Function {
             Self::Console { .. } => "serial console",
             Self::Hid => "HID interface",
             Self::Control => "control endpoint",
+            Self::Disk => "disk",
         })
     }
 }
@@ -92,6 +96,12 @@ pub trait Bus: Send + Sync {
 
     /// Time since this bus was made.
     fn now(&self) -> Duration;
+
+    /// Whether its clock only moves while somebody waits. Whoever works on such a bus without
+    /// being waited for would let years pass.
+    fn is_virtual_time(&self) -> bool {
+        false
+    }
 
     /// Returns when something may have changed, at the latest at `until`. The caller lists again.
     ///

@@ -285,6 +285,10 @@ impl Bus for RecordedBus {
         self.inner.now()
     }
 
+    fn is_virtual_time(&self) -> bool {
+        self.inner.is_virtual_time()
+    }
+
     fn wait(&self, until: Duration) -> Result<(), LinkError> {
         self.inner.wait(until)
     }
@@ -354,6 +358,7 @@ fn name(function: Function) -> String {
         Function::Console { baud } => format!("console:{baud}"),
         Function::Hid => "hid".to_owned(),
         Function::Control => "control".to_owned(),
+        Function::Disk => "disk".to_owned(),
     }
 }
 

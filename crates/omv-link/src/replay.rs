@@ -234,6 +234,7 @@ fn parse_time(text: &str) -> Option<Duration> {
 fn parse_function(text: &str) -> Option<Function> {
     match text {
         "hid" => Some(Function::Hid),
+        "disk" => Some(Function::Disk),
         "control" => Some(Function::Control),
         _ => Some(Function::Console {
             baud: text.strip_prefix("console:")?.parse().ok()?,

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use omv_boards::{Board, Role, State, Version};
 
-use crate::image::{Image, Part};
+use crate::image::{Image, Part, inspect};
 use crate::road::{HANDS, Way, asked, enter, finish, rom, way};
 use crate::step::{Plan, Step};
 use crate::{Refusal, Severity, check, dfu, mboot};
@@ -236,6 +236,11 @@ pub(crate) fn checked(
     wish: &Wish,
 ) -> Result<Plan, Refusal> {
     let mut warnings = Vec::new();
+    match before_romfs(board, &images, wish.firmware) {
+        Some(refusal) if wish.force => warnings.push(refusal.to_string()),
+        Some(refusal) => return Err(refusal),
+        None => {}
+    }
     for image in &images {
         let Some(region) = board.region(&image.region) else {
             continue;
@@ -254,5 +259,27 @@ pub(crate) fn checked(
         steps: Vec::new(),
         warnings,
         careful: false,
+    })
+}
+
+/// Whether a ROM file system would go to a camera whose firmware has none: what is being written
+/// counts, else what runs, if that is known.
+fn before_romfs(board: &Board, images: &[Image], runs: Option<Version>) -> Option<Refusal> {
+    let role = |image: &Image| board.region(&image.region).map(|region| region.role);
+    let is_romfs = |image: &&Image| matches!(role(image), Some(Role::Romfs | Role::SecondRomfs));
+    images.iter().find(is_romfs)?;
+    let new = images
+        .iter()
+        .find(|image| role(image) == Some(Role::Firmware));
+    let firmware = match new {
+        Some(image) => inspect(&image.bytes).parsed_version(),
+        None => runs,
+    }?;
+    let since = board.romfs_since.filter(|since| firmware < *since)?;
+    let board = board.title.clone();
+    Some(Refusal::BeforeRomfs {
+        board,
+        firmware,
+        since,
     })
 }

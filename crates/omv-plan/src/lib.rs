@@ -21,6 +21,7 @@ mod equivalent;
 mod flash;
 mod image;
 mod mboot;
+pub mod model;
 mod refusal;
 mod region;
 mod road;

@@ -121,6 +121,18 @@ pub enum Refusal {
         /// The file that is missing.
         missing: String,
     },
+    /// Firmware of a time before the ROM file system.
+    #[error(
+        "firmware {firmware} of {board} has no ROM file system: what would be overwritten is in use, {since} is the first that has one"
+    )]
+    BeforeRomfs {
+        /// The board.
+        board: String,
+        /// What it would run.
+        firmware: omv_boards::Version,
+        /// The first release with one.
+        since: omv_boards::Version,
+    },
     /// The image leaves no room for the record that keeps the bootloader waiting.
     #[error("{file} uses the bytes at {address:#010x} that parking needs")]
     CannotPark {
@@ -128,6 +140,76 @@ pub enum Refusal {
         file: String,
         /// Where the record would go.
         address: u32,
+    },
+    /// The file is no neural network that a camera could run.
+    #[error("{file} cannot be run by a camera: {why}")]
+    NotAModel {
+        /// The file.
+        file: String,
+        /// Why not.
+        why: String,
+    },
+    /// The board runs no neural networks.
+    #[error("{board} runs no neural networks with {version}")]
+    NoNetworks {
+        /// The board.
+        board: String,
+        /// With which firmware.
+        version: String,
+    },
+    /// The network is in the form of another processor.
+    #[error("{file} does not run on {board}: it is {form}")]
+    OtherProcessor {
+        /// The file.
+        file: String,
+        /// The board.
+        board: String,
+        /// What form it has.
+        form: String,
+    },
+    /// The firmware lacks an operator.
+    #[error("{file} needs {operators}, which the firmware of {board} does not have")]
+    NoOperator {
+        /// The file.
+        file: String,
+        /// The operators.
+        operators: String,
+        /// The board.
+        board: String,
+    },
+    /// The network does not fit into the board's memory.
+    #[error(
+        "{file} is too large for {board}: its {what} need at least {needs} bytes, and the largest piece of memory for them has {room}"
+    )]
+    ModelTooLarge {
+        /// The file.
+        file: String,
+        /// The board.
+        board: String,
+        /// What is too large.
+        what: String,
+        /// Bytes needed.
+        needs: u64,
+        /// Bytes there are.
+        room: u64,
+    },
+    /// The labels are not those of the network.
+    #[error("{file} has {labels} labels, and the outputs are {outputs}")]
+    LabelsDiffer {
+        /// The label file.
+        file: String,
+        /// Labels in it.
+        labels: usize,
+        /// Shapes of the outputs.
+        outputs: String,
+    },
+    /// The archive is no export of a training service.
+    #[error("{source_name} is no export for OpenMV cameras: {why}")]
+    NotAnExport {
+        /// The archive.
+        source_name: String,
+        /// Why not.
+        why: String,
     },
 }
 
@@ -149,7 +231,15 @@ impl Refusal {
             Self::NoBootloader { .. } => "no-bootloader",
             Self::OldBootloader { .. } => "old-bootloader",
             Self::OneCore { .. } => "one-core",
+            Self::BeforeRomfs { .. } => "before-romfs",
             Self::CannotPark { .. } => "cannot-park",
+            Self::NotAModel { .. } => "not-a-model",
+            Self::NoNetworks { .. } => "no-networks",
+            Self::OtherProcessor { .. } => "other-processor",
+            Self::NoOperator { .. } => "no-operator",
+            Self::ModelTooLarge { .. } => "model-too-large",
+            Self::LabelsDiffer { .. } => "labels-differ",
+            Self::NotAnExport { .. } => "not-an-export",
         }
     }
 
@@ -190,7 +280,27 @@ impl Refusal {
                 "Recovering the camera gives it the newer bootloader; that takes a wire once."
             }
             Self::OneCore { .. } => "Name the release zip or folder: it has the files of both.",
+            Self::BeforeRomfs { .. } => "Update the firmware first, or in the same run.",
             Self::CannotPark { .. } => "Flash without parking: the order of writing stays safe.",
+            Self::NotAModel { .. } => {
+                "Export the network as a quantised TensorFlow Lite file (int8) from the training tool."
+            }
+            Self::NoNetworks { .. } => "Update the firmware, or use a camera with more memory.",
+            Self::OtherProcessor { .. } => {
+                "Take the file that was made for this board, or the plain .tflite and its compiler."
+            }
+            Self::NoOperator { .. } => {
+                "Update the firmware, or replace that layer in the network and export it again."
+            }
+            Self::ModelTooLarge { .. } => {
+                "Train with smaller pictures or fewer channels, or use a camera with more memory."
+            }
+            Self::LabelsDiffer { .. } => {
+                "Use the label file that came with this network: one label a line, one line a class."
+            }
+            Self::NotAnExport { .. } => {
+                "Export again and choose the OpenMV library; it holds one .tflite file and its labels."
+            }
         }
     }
 }

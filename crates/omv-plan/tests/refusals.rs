@@ -308,3 +308,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn firmware_without_a_rom_file_system_gets_none_unless_it_is_replaced_in_the_same_run() {
+    let runs = |version: &str| Wish {
+        firmware: version.parse().ok(),
+        ..Wish::default()
+    };
+    let rom = || image("romfs", romfs(0x1000));
+    let refusal = refused(rom(), &runs("4.6.20")).unwrap();
+    assert_eq!(refusal.code(), "before-romfs");
+    assert!(refusal.to_string().contains("4.7.0"), "{refusal}");
+    assert_eq!(refused(rom(), &runs("4.7.0")), None);
+    // Nothing is known of the firmware of a camera in its bootloader.
+    assert_eq!(refused(rom(), &Wish::default()), None);
+    let both = vec![image("firmware", firmware(SIZE)), rom()];
+    assert!(flash(board(), State::Run, both, &runs("4.6.20")).is_ok());
+    let put_back = restore(board(), State::Run, rom(), &runs("4.6.20"));
+    assert_eq!(put_back.err(), Some(refusal));
+    let wish = Wish {
+        force: true,
+        ..runs("4.6.20")
+    };
+    let plan = flash(board(), State::Run, vec![rom()], &wish).unwrap();
+    assert!(plan.warnings.iter().any(|one| one.contains("4.7.0")));
+}

@@ -117,6 +117,10 @@ impl Bus for VirtualBus {
         *lock(&self.clock)
     }
 
+    fn is_virtual_time(&self) -> bool {
+        true
+    }
+
     fn wait(&self, until: Duration) -> Result<(), LinkError> {
         let now = self.now();
         if until > now {

@@ -257,9 +257,9 @@ fn to_yuv([red, green, blue]: Colour) -> [u8; 3] {
 fn from_yuv(y: i32, u: i32, v: i32) -> Colour {
     let (u, v) = (u - 128, v - 128);
     [
-        byte(y + (359 * v >> 8)),
+        byte(y + ((359 * v) >> 8)),
         byte(y - ((88 * u + 183 * v) >> 8)),
-        byte(y + (454 * u >> 8)),
+        byte(y + ((454 * u) >> 8)),
     ]
 }
 

@@ -6,6 +6,14 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod live;
+mod romfs;
+mod sim;
+
+pub use live::*;
+pub use romfs::{How, LayoutName, RomfsAction};
+pub use sim::*;
+
 const HELP: &str = "\
 {about}
 
@@ -21,10 +29,29 @@ Bring to life:
   recover      Rebuild a camera that does not start any more
   reset        Restart a camera, or send it into its bootloader
 
+Use it:
+  run          Run a script, and see what it prints
+  stop         Stop the script that runs
+  console      What the camera prints
+  view         The picture in the terminal
+  serve        The picture in a browser, and for other programs
+  snap         One picture into a file
+  record       A film: .avi, .gif, .mp4, or a folder of pictures
+  channels     The channels a camera has
+  channel      Read or write a channel
+  profile      Where the firmware spends its time
+
+Files:
+  romfs        Images of the read-only file system: make, look into, read, write
+
 Keep safe:
   backup       Save a region of a camera's flash to a file
   restore      Put a saved region back
   erase        Erase the camera's internal disk
+  disk         Check, repair, rescue and format cards and disk images
+
+Neural networks:
+  model        What a network needs, and which cameras run it
 
 More:
   sim          A virtual camera, to try things on
@@ -130,9 +157,83 @@ pub enum Command {
     /// Erase the camera's internal disk; it makes a new, empty one when it starts
     #[command(after_help = "Examples:\n  omv erase disk\n  omv erase disk --backup disk.img")]
     Erase(Erase),
+    /// Check, repair, rescue and format cards and disk images
+    Disk(crate::cmd::disk::args::Disk),
     /// Restart a camera, or send it into its bootloader
     #[command(after_help = "Examples:\n  omv reset\n  omv reset --bootloader")]
     Reset(Reset),
+    /// Run a script, and see what it prints
+    ///
+    /// Ctrl-C stops the script, not the camera. The exit code is 10 when the script raised an
+    /// exception; lines of a traceback point to the file here.
+    #[command(
+        after_help = "Examples:\n  omv run hello.py\n  omv run hello.py --watch\n  omv run hello.py --timeout 10 -- one two\n  echo 'print(1)' | omv run -"
+    )]
+    Run(Run),
+    /// Stop the script that runs
+    #[command(after_help = "Example:\n  omv stop")]
+    Stop,
+    /// What the camera prints
+    #[command(after_help = "Examples:\n  omv console\n  omv console --log camera.log")]
+    Console(Console),
+    /// The picture in the terminal
+    ///
+    /// Draws with kitty's graphics, with sixels or with half blocks, whatever the terminal can do.
+    #[command(
+        after_help = "Examples:\n  omv view\n  omv view --as blocks\n  omv view -c sim:rt1062"
+    )]
+    View(View),
+    /// The picture in a browser, and for other programs
+    ///
+    /// A page with live view, console, editor and plots, and plain endpoints: MJPEG, JPEG, events,
+    /// WebSocket, control. On this machine only, unless --listen says otherwise.
+    #[command(
+        after_help = "Examples:\n  omv serve\n  omv serve --port 8080 --token my-own-token-1234\n  omv serve --listen 0.0.0.0 --port 8080"
+    )]
+    Serve(Serve),
+    /// One picture into a file
+    #[command(after_help = "Examples:\n  omv snap out.jpg\n  omv snap out.png --script scene.py")]
+    Snap(Snap),
+    /// A film: .avi, .gif, .mp4, or a folder of pictures
+    ///
+    /// An .avi and a folder keep every JPEG as the camera sent it. The time of each picture is
+    /// kept in a table beside the film. Ctrl-C ends it, and what there is plays.
+    #[command(
+        after_help = "Examples:\n  omv record out.avi\n  omv record out.gif --seconds 5\n  omv record pictures/ --frames 100"
+    )]
+    Record(Record),
+    /// The channels a camera has
+    #[command(after_help = "Example:\n  omv channels")]
+    Channels,
+    /// Read or write a channel
+    #[command(
+        after_help = "Examples:\n  omv channel read ticks\n  omv channel write settings '{\"gain\": 3}'\n  omv channel write data --file data.bin"
+    )]
+    Channel {
+        #[command(subcommand)]
+        action: ChannelAction,
+    },
+    /// Where the firmware spends its time
+    ///
+    /// For firmware that was built with its profiler.
+    #[command(
+        after_help = "Examples:\n  omv profile --elf firmware.elf\n  omv profile --elf firmware.elf --seconds 10 --exclusive"
+    )]
+    Profile(Profile),
+    /// Images of the read-only file system: make, look into, read, write
+    #[command(
+        after_help = "Examples:\n  omv romfs build files -o romfs0.img --board rt1062\n  omv romfs ls romfs0.img\n  omv romfs flash romfs0.img\n  omv romfs read -o saved.img"
+    )]
+    Romfs {
+        /// What to do
+        #[command(subcommand)]
+        action: RomfsAction,
+    },
+    /// What a neural network needs, and which cameras run it
+    #[command(
+        after_help = "Examples:\n  omv model info trained.tflite\n  omv model info export.zip --board rt1062"
+    )]
+    Model(Model),
     /// A virtual camera, to try things on
     ///
     /// Serves the camera over USB/IP on this machine until it is stopped with Ctrl-C. `omv list`
@@ -207,6 +308,33 @@ pub enum Command {
         )]
         words: Vec<OsString>,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct Model {
+    #[command(subcommand)]
+    pub command: ModelCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ModelCommand {
+    /// Everything about a model file, and which boards it suits
+    #[command(
+        after_help = "Examples:\n  omv model info trained.tflite\n  omv model info export.zip --board rt1062 --firmware 5.0.0"
+    )]
+    Info(ModelInfo),
+}
+
+#[derive(Debug, Args)]
+pub struct ModelInfo {
+    /// A .tflite file, or a zip or folder with one in it
+    pub file: PathBuf,
+    /// The board that is meant; else all of them, with their newest firmware
+    #[arg(long)]
+    pub board: Option<String>,
+    /// The firmware that is meant, such as 5.0.0; else every release at which something changed
+    #[arg(long, value_name = "VERSION")]
+    pub firmware: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -395,82 +523,4 @@ pub struct Reset {
     /// Which board it is, where the camera cannot say
     #[arg(long)]
     pub board: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub struct Sim {
-    /// Which board; `h7,state=dfu` for one in another state
-    pub model: Option<String>,
-    /// What to call it
-    #[arg(long)]
-    pub name: Option<String>,
-    /// How much faster than a real camera it works
-    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
-    pub speed: f64,
-    /// A firmware file in its flash, or the version of a sample one
-    #[arg(long, value_name = "FILE|VERSION")]
-    pub firmware: Option<String>,
-    /// File that keeps its flash and fuses from one run to the next
-    #[arg(long, value_name = "FILE")]
-    pub state: Option<PathBuf>,
-    /// Also offer the flashloader's serial line on a pseudo terminal, for `blhost -p`
-    #[arg(long)]
-    pub uart: bool,
-    /// Behave in another way where the facts are uncertain; `--quirk help` lists them
-    #[arg(long, value_name = "NAME")]
-    pub quirk: Vec<String>,
-    #[command(subcommand)]
-    pub action: Option<SimAction>,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum SimAction {
-    /// Be the hands of a running virtual camera
-    Ctl {
-        /// Its name
-        name: String,
-        #[command(subcommand)]
-        hand: Hand,
-    },
-}
-
-#[derive(Clone, Copy, Debug, Subcommand)]
-pub enum Hand {
-    /// Pull the cable
-    Unplug,
-    /// Put the cable in
-    Plug,
-    /// Set or remove the wire that starts the ROM
-    Jumper {
-        #[arg(value_enum)]
-        to: Switch,
-    },
-    /// Hold header pin P11 low, or let go
-    P11 {
-        #[arg(value_enum)]
-        to: Switch,
-    },
-    /// Press RESET
-    Reset,
-    /// Press RESET twice, quickly
-    DoubleTap,
-    /// Install the host's driver for bootloaders and ROMs, or remove it
-    Driver {
-        #[arg(value_enum)]
-        to: Switch,
-    },
-    /// Make the power fail
-    PowerCut {
-        /// Only after this many more bytes of flash were changed
-        #[arg(long, value_name = "N")]
-        after_bytes: Option<u64>,
-    },
-    /// Say what it is doing
-    Status,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Switch {
-    On,
-    Off,
 }

@@ -23,8 +23,16 @@ pub enum Fail {
     Declined,
     /// A bad value on the command line that the parser cannot know.
     Usage { what: String, help: String },
+    /// A disk that is worked on does not give or take data.
+    Disk(omv_fat::Fault),
+    /// A disk that should be written to is in use by this computer.
+    Mounted { path: PathBuf, at: PathBuf },
     /// The simulator could not be started or reached.
     Simulator { what: String },
+    /// The script on the camera raised an exception.
+    Raised { what: String },
+    /// A script was stopped because its time was over.
+    Late { seconds: f64 },
     /// Whoever read our output went away.
     BrokenPipe,
 }
@@ -47,7 +55,11 @@ impl Fail {
             Self::NeedsHands { .. } => "needs-hands",
             Self::Declined => "declined",
             Self::Usage { .. } => "usage",
+            Self::Disk(fault) => fault.code(),
+            Self::Mounted { .. } => "disk-mounted",
             Self::Simulator { .. } => "simulator",
+            Self::Raised { .. } => "script-raised",
+            Self::Late { .. } => "script-timeout",
             Self::BrokenPipe => "broken-pipe",
         }
     }
@@ -62,8 +74,14 @@ impl Fail {
                 source,
             } => format!("{doing} {}: {source}", path.display()),
             Self::NeedsHands { question, .. } => format!("an answer is needed: {question}"),
+            Self::Disk(fault) => fault.to_string(),
+            Self::Mounted { path, at } => {
+                format!("{} is mounted at {}", path.display(), at.display())
+            }
             Self::Declined => "nothing was done, as you wished".into(),
             Self::Usage { what, .. } | Self::Simulator { what } => what.clone(),
+            Self::Raised { what } => format!("the script raised {what}"),
+            Self::Late { seconds } => format!("the script was stopped after {seconds} s"),
             Self::BrokenPipe => "nobody reads the output any more".into(),
         }
     }
@@ -76,9 +94,13 @@ impl Fail {
                 "Check the path, your rights to it and the space on the disk.".into()
             }
             Self::NeedsHands { command, .. } => format!("If you agree, run: {command}"),
+            Self::Disk(fault) => fault.help().to_owned(),
+            Self::Mounted { at, .. } => format!("Unmount it first: umount {}", at.display()),
             Self::Declined => "Run the command again when you are ready.".into(),
             Self::Usage { help, .. } => help.clone(),
             Self::Simulator { .. } => "`omv list` shows the virtual cameras that run.".into(),
+            Self::Raised { .. } => "The lines above say where.".into(),
+            Self::Late { .. } => "Give it more time with --timeout, or none.".into(),
             Self::BrokenPipe => String::new(),
         }
     }
@@ -91,6 +113,10 @@ impl Fail {
             Self::Usage { .. } => 2,
             Self::File { doing, .. } if *doing == "reading" => 9,
             Self::File { .. } | Self::Simulator { .. } => 1,
+            Self::Raised { .. } => 10,
+            Self::Late { .. } => 1,
+            Self::Mounted { .. } | Self::Disk(omv_fat::Fault::BadSize { .. }) => 9,
+            Self::Disk(_) => 1,
             Self::BrokenPipe => 0,
         }
     }
@@ -132,10 +158,12 @@ fn exit_of(error: &Error) -> u8 {
         "several-cameras" | "which-board" => 4,
         "no-access" | "busy" => 5,
         "camera-refused" | "dfu-refused" | "protocol" | "foreign-loader" | "chip-locked"
-        | "rom-refused" | "other-bootloader" | "too-fast" | "vendor-program"
-        | "bad-descriptors" | "bad-peer" | "no-function" | "device-stuck" => 6,
+        | "rom-refused" | "other-bootloader" | "too-fast" | "vendor-program" | "not-running"
+        | "request-refused" | "no-answer" | "will-not-stop" | "bad-descriptors" | "bad-peer"
+        | "no-function" | "device-stuck" => 6,
         "verify-failed" => 7,
-        "no-partition" | "other-chip" => 9,
+        "no-partition" | "other-chip" | "not-in-firmware" | "script-too-large"
+        | "script-not-text" | "no-channel" => 9,
         "no-hands" | "boot-fuse-clear" => 8,
         "stopped" => 130,
         _ if matches!(error, Error::Refused(_)) => 9,

@@ -8,6 +8,9 @@
 //!   virtual_camera   those inside this process, by name and state
 //!   files    images and loaders from files, folders and archives
 //!   render   events as lines and bars        output   results as text or JSON
+//!   text     what a script prints, cleaned   shot     a picture, as JPEG and as pixels
+//!   picture  a picture in a terminal         record   pictures in a film
+//!   serve    the page and the endpoints
 //!   fail     errors as three lines, exit codes
 //! ```
 //!
@@ -19,10 +22,16 @@ mod cmd;
 mod dropin;
 mod fail;
 mod files;
+mod interpreter;
 mod output;
+mod picture;
+mod record;
 mod render;
 mod samples;
+mod serve;
+mod shot;
 mod signals;
+mod text;
 mod vendor;
 mod virtual_camera;
 
@@ -48,12 +57,31 @@ fn main() -> ExitCode {
             Ok(exit) => return ExitCode::from(exit),
             Err(fail) => Err(fail),
         },
+        Command::Disk(args) => match cmd::disk::run(args, &output) {
+            Ok(exit) => return ExitCode::from(exit),
+            Err(fail) => Err(fail),
+        },
         Command::Flash(args) => cmd::flash::run(&cli.common, args, &output),
         Command::Recover(args) => cmd::recover::run(&cli.common, args, &output),
         Command::Backup(args) => cmd::region::backup(&cli.common, args, &output),
         Command::Restore(args) => cmd::region::restore(&cli.common, args, &output),
         Command::Erase(args) => cmd::region::erase(&cli.common, args, &output),
         Command::Reset(args) => cmd::reset::run(&cli.common, args, &output),
+        Command::Run(args) => cmd::run::run(&cli.common, args, &output),
+        Command::Stop => cmd::console::stop(&cli.common, &output),
+        Command::Console(args) => cmd::console::run(&cli.common, args, &output),
+        Command::View(args) => cmd::view::run(&cli.common, args, &output),
+        Command::Serve(args) => cmd::serve::run(&cli.common, args, &output),
+        Command::Snap(args) => cmd::snap::snap(&cli.common, args, &output),
+        Command::Record(args) => cmd::snap::record(&cli.common, args, &output),
+        Command::Channels => cmd::channel::list(&cli.common, &output),
+        Command::Channel { action } => cmd::channel::run(&cli.common, action, &output),
+        Command::Profile(args) => cmd::profile::run(&cli.common, args, &output),
+        Command::Romfs { action } => match cmd::romfs::run(&cli.common, action, &output) {
+            Ok(exit) => return ExitCode::from(exit),
+            Err(fail) => Err(fail),
+        },
+        Command::Model(args) => cmd::model::run(&cli.common, args, &output),
         Command::Sim(args) => cmd::sim::run(&cli.common, args, &output),
         Command::Blhost { words } => return dropin::run(dropin::Tool::Blhost, words),
         Command::Sdphost { words } => return dropin::run(dropin::Tool::Sdphost, words),

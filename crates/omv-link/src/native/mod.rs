@@ -200,6 +200,8 @@ impl Device for NativeDevice {
                 Ok(Box::new(hid) as Box<dyn Link>)
             }),
             Function::Control => self.control(),
+            // The system's own driver has it, and shows it as a drive.
+            Function::Disk => Err(LinkError::NoFunction { function }),
         }
     }
 }

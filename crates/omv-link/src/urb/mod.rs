@@ -10,6 +10,7 @@
 
 mod console;
 mod control;
+mod disk;
 mod hid;
 mod pipes;
 
@@ -100,6 +101,13 @@ impl Device for UrbDevice {
         };
         Ok(match function {
             Function::Control => Box::new(control::ControlLink::new(carrier)),
+            Function::Disk => {
+                let kind = omv_wire::msc::INTERFACE;
+                let mut interfaces = self.configuration.interfaces.iter();
+                let interface = interfaces.find(|i| [i.class, i.subclass, i.protocol] == kind);
+                let interface = interface.ok_or(missing)?;
+                Box::new(disk::DiskLink::open(carrier, interface)?)
+            }
             Function::Hid => {
                 let interface = of_class(hid::CLASS).ok_or(missing)?;
                 Box::new(hid::HidLink::open(carrier, interface)?)

@@ -9,6 +9,7 @@
 //! All who hold a [`Shared`] see the same blocks, as on a real camera, where nobody arbitrates
 //! between the computer and the script.
 
+mod faulty;
 mod flash;
 mod format;
 
@@ -17,7 +18,9 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+pub use faulty::{Faulty, Trouble};
 pub use flash::FlashDisk;
 pub use format::{Stamp, format_internal};
 
@@ -74,6 +77,16 @@ pub trait Medium: Send {
     /// [`MediumError`].
     fn sync(&mut self) -> Result<(), MediumError> {
         Ok(())
+    }
+
+    /// Whether it refuses writes.
+    fn is_protected(&self) -> bool {
+        false
+    }
+
+    /// How much longer than a good one it was busy since this was last asked.
+    fn busy(&mut self) -> Duration {
+        Duration::ZERO
     }
 }
 
@@ -146,6 +159,14 @@ impl Medium for Shared {
 
     fn sync(&mut self) -> Result<(), MediumError> {
         self.lock().sync()
+    }
+
+    fn is_protected(&self) -> bool {
+        self.lock().is_protected()
+    }
+
+    fn busy(&mut self) -> Duration {
+        self.lock().busy()
     }
 }
 

@@ -102,7 +102,7 @@ impl Facts {
     /// Whether its firmware is of this version or a later one.
     pub fn since(&self, major: u16, minor: u16, patch: u16) -> bool {
         let version = (self.version.major, self.version.minor, self.version.patch);
-        version >= (major.into(), minor.into(), patch.into())
+        version >= (major, minor, patch)
     }
 
     /// The first line after a start.

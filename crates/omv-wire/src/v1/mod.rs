@@ -23,8 +23,10 @@
 
 pub mod camera;
 pub mod codec;
+pub mod console;
 pub mod desk;
 pub mod host;
+pub mod state;
 
 /// Text from a camera, up to its first NUL, as printable ASCII; every other byte becomes U+FFFD.
 pub(crate) fn printable(bytes: &[u8]) -> String {

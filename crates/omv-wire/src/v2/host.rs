@@ -22,6 +22,8 @@ const SYNC_PATIENCE: Duration = Duration::from_millis(500);
 /// Wait for the answer to each question after it: any camera that is awake answers at once, and
 /// what was lost is asked for again from the start.
 const QUESTION_PATIENCE: Duration = Duration::from_millis(500);
+/// Questions asked again before everything starts over.
+const REPEATS: u32 = 5;
 /// All of an opening, repetitions included.
 const CONNECT_LIMIT: Duration = Duration::from_millis(4000);
 /// How long a camera may take to leave the bus before it counts as not seen leaving.
@@ -116,7 +118,7 @@ enum Stage {
     SysInfo,
 }
 
-/// Opens a session and asks who answers. Takes 4 s at most.
+/// Opens a session and asks who answers. Takes 4 s at most, unless told [`within`](Self::within).
 #[derive(Clone, Debug)]
 pub struct Connect {
     wish: Wish,
@@ -127,6 +129,8 @@ pub struct Connect {
     version: Option<Version>,
     channels: Vec<Channel>,
     any_byte: bool,
+    repeats: u32,
+    limit: Duration,
     outcome: Option<Result<Identity, Failure>>,
 }
 
@@ -143,8 +147,17 @@ impl Connect {
             version: None,
             channels: Vec::new(),
             any_byte: false,
+            repeats: 0,
+            limit: CONNECT_LIMIT,
             outcome: None,
         }
+    }
+
+    /// Takes up to `limit`: on a line that damages much, four seconds are short.
+    #[must_use]
+    pub const fn within(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
     }
 
     /// Whether an intact packet of this protocol has come.
@@ -244,16 +257,24 @@ impl Connect {
                     max_payload: self.device_limit,
                 }));
             }
-            (_, Answer::Late | Answer::Rebooted) => self.restart(now),
-            // Bytes damaged on the way, or a counter that ran on: a fresh start mends both.
+            (_, Answer::Rebooted | Answer::Cut(_)) => self.restart(now),
+            // Whether it was carried out is unknown.
+            (Stage::SetCaps(_), Answer::Late) => self.restart(now),
+            // Nothing was carried out, or it does no harm twice: the refusal of the wrong counter
+            // tells the right one. If that does not help, a fresh start does.
             (
-                _,
-                Answer::Refused {
+                stage,
+                Answer::Late
+                | Answer::Refused {
                     status: Status::SEQUENCE | Status::CHECKSUM | Status::OVERFLOW,
                     ..
                 },
             ) => {
-                self.restart(now);
+                self.repeats += 1;
+                match self.repeats % REPEATS {
+                    0 => self.restart(now),
+                    _ => self.ask(now, stage),
+                }
             }
             (_, Answer::Refused { status, .. }) => {
                 return Err(Failure::Refused {
@@ -294,7 +315,7 @@ impl Machine for Connect {
             Some(deadline) => deadline,
             None => {
                 self.restart(now);
-                *self.deadline.insert(now + CONNECT_LIMIT)
+                *self.deadline.insert(now + self.limit)
             }
         };
         loop {

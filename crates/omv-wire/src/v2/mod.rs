@@ -47,6 +47,7 @@ pub mod host;
 pub mod parser;
 pub mod records;
 pub mod session;
+pub mod stream;
 
 /// How a camera stops being a running camera because it was told to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -70,7 +70,11 @@ pub enum Answer {
     TooLong,
     /// The camera restarted its interpreter: counter and settings are gone. `SYNC` is needed.
     Rebooted,
-    /// Nothing in time. Whether it was carried out is unknown; `SYNC` is needed.
+    /// The first part of an answer, and not the rest in time. The rest may still come and would
+    /// pass for an answer to the same question: `SYNC` is needed.
+    Cut(Vec<u8>),
+    /// Nothing in time. Whether it was carried out is unknown: `SYNC`, or a question that may be
+    /// asked twice, tells.
     Late,
 }
 
@@ -206,13 +210,31 @@ impl Session {
         if answer.is_none() && now < pending.deadline {
             return Step::Wait(pending.deadline);
         }
+        let data = std::mem::take(&mut pending.data);
         self.pending = None;
-        Step::Answer(answer.unwrap_or(Answer::Late))
+        Step::Answer(answer.unwrap_or(match data.is_empty() {
+            true => Answer::Late,
+            false => Answer::Cut(data),
+        }))
     }
 
     fn take(&mut self, packet: Packet) {
         if let Some(event) = Event::decode(&packet) {
+            // A script may want to know that its event arrived.
+            if packet.flags.has(Flags::ACK_REQ) {
+                let acknowledgement = packet.acknowledgement().encode(self.caps.crc);
+                self.out.push_back(acknowledgement);
+            }
             self.take_event(event);
+            return;
+        }
+        // Nobody agreed on that: the camera has gone back to its defaults without a word that
+        // arrived.
+        if packet.flags.has(Flags::ACK_REQ) && !self.caps.ack {
+            self.out.push_back(packet.acknowledgement().encode(true));
+            if let Some(pending) = &mut self.pending {
+                pending.answer.get_or_insert(Answer::Rebooted);
+            }
             return;
         }
         let expected = packet.sequence == self.sequence;
@@ -221,6 +243,10 @@ impl Session {
             self.out.push_back(acknowledgement);
         }
         let Some(pending) = &mut self.pending else {
+            // The answer to a question asked again after the first answer had come after all.
+            if packet.flags.has(Flags::NAK) && packet.status() == Status::SEQUENCE {
+                self.sequence = packet.sequence.wrapping_add(1);
+            }
             return;
         };
         let mine = packet.opcode == pending.opcode && packet.channel == pending.channel;

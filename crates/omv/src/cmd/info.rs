@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use omv_boards::Board;
+use omv_boards::{Board, State, sensor};
+use omv_camera::session::{self, Options, Session, Statistics};
 use omv_camera::{Generation, Looked, uid_text};
 use omv_plan::{Contents, Image, Severity, check, inspect, sha256};
+use omv_wire::v2::records::Memory;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::work;
 use crate::bench::Bench;
@@ -43,12 +45,104 @@ pub fn run(common: &Common, args: &Info, output: &Output) -> Result<(), Fail> {
         None => {
             let bench = Bench::new(common, "omv info", stop_on_interrupt())?;
             let looked = bench.camera(board, Duration::ZERO, &mut |_| {})?;
-            about_camera(&looked, output)
+            let told = about_camera(&looked, output);
+            bench.keep()?;
+            told
         }
     }
 }
 
+/// What running firmware tells to those who stay a moment longer.
+struct Running {
+    info: session::Info,
+    memory: Vec<Memory>,
+    statistics: Option<Statistics>,
+}
+
+impl Running {
+    /// Asks; a camera that does not answer is not less known for that.
+    fn ask(looked: &Looked) -> Option<Self> {
+        if looked.state != State::Run {
+            return None;
+        }
+        let session = Session::open(looked, Options::default()).ok()?;
+        let running = Self {
+            info: session.info(),
+            memory: session.memory().unwrap_or_default(),
+            statistics: session.statistics().ok(),
+        };
+        session.close();
+        Some(running)
+    }
+
+    fn json(&self) -> Value {
+        let camera = self.statistics.and_then(|statistics| statistics.camera);
+        json!({
+            "sensors": self.info.sensors.iter().map(|id| json!({ "id": id, "name": sensor(*id) })).collect::<Vec<_>>(),
+            "memory": self.memory.iter().map(|pool| json!({
+                "kind": kind(pool), "total": pool.total, "used": pool.used, "free": pool.free,
+            })).collect::<Vec<_>>(),
+            "channels": self.info.channels.iter().map(|channel| clean(&channel.name)).collect::<Vec<_>>(),
+            "caps": self.info.caps.map(|caps| json!({
+                "crc": caps.crc, "seq": caps.seq, "ack": caps.ack, "events": caps.events, "max_payload": caps.max_payload,
+            })),
+            "statistics": camera.map(|counted| json!({
+                "sent": counted.sent, "received": counted.received, "events": counted.events,
+                "checksum_errors": counted.checksum_errors, "sequence_errors": counted.sequence_errors,
+                "retransmissions": counted.retransmissions, "transport_errors": counted.transport_errors,
+            })),
+        })
+    }
+
+    fn rows(&self) -> Vec<(&'static str, String)> {
+        let mut rows = Vec::new();
+        for id in &self.info.sensors {
+            rows.push((
+                "sensor",
+                sensor(*id).map_or_else(|| format!("unknown, id {id:X}"), str::to_owned),
+            ));
+        }
+        for pool in &self.memory {
+            let (used, total) = (size(pool.used.into()), size(pool.total.into()));
+            rows.push((
+                "memory",
+                format!("{}: {used} of {total} in use", kind(pool)),
+            ));
+        }
+        if let Some(caps) = self.info.caps {
+            rows.push((
+                "packets",
+                format!(
+                    "up to {} bytes{}",
+                    caps.max_payload,
+                    if caps.crc { ", with checksums" } else { "" }
+                ),
+            ));
+        }
+        if let Some(counted) = self.statistics.and_then(|statistics| statistics.camera) {
+            let errors =
+                counted.checksum_errors + counted.sequence_errors + counted.transport_errors;
+            rows.push((
+                "since boot",
+                format!(
+                    "{} packets received, {} sent, {errors} errors, {} repeated",
+                    counted.received, counted.sent, counted.retransmissions
+                ),
+            ));
+        }
+        rows
+    }
+}
+
+fn kind(pool: &Memory) -> &'static str {
+    match pool.kind {
+        0 => "heap",
+        _ => "pictures",
+    }
+}
+
 fn about_camera(looked: &Looked, output: &Output) -> Result<(), Fail> {
+    let running = Running::ask(looked);
     let board = looked.board;
     let seen = &looked.found.seen;
     let who = looked.who.as_ref();
@@ -80,6 +174,7 @@ fn about_camera(looked: &Looked, output: &Output) -> Result<(), Fail> {
             "usb": format!("{:04X}:{:04X}", seen.vid, seen.pid),
             "simulated": seen.simulated,
             "regions": regions,
+            "running": running.as_ref().map(Running::json),
         }));
     }
     let mut rows = vec![
@@ -99,6 +194,7 @@ fn about_camera(looked: &Looked, output: &Output) -> Result<(), Fail> {
     );
     rows.push(("where", seen.place.to_string()));
     rows.push(("usb id", format!("{:04X}:{:04X}", seen.vid, seen.pid)));
+    rows.extend(running.iter().flat_map(Running::rows));
     if seen.simulated {
         rows.push(("note", "a virtual camera".to_owned()));
     }

@@ -85,8 +85,7 @@ pub fn answer(here: &mut Here<'_>, request: &[u8]) -> Result<Vec<u8>, Error> {
                 .due_frame(now(&*here), (int(0) as usize, int(1) as usize));
             sleep_until(here, due)?;
             let at = now(&*here);
-            let taken = works.inside().pictures_ask(at, Asked::new(&name, rest));
-            taken
+            works.inside().pictures_ask(at, Asked::new(&name, rest))
         }
         "bytes" => {
             return Ok(match works.inside().pictures.bytes(int(0)) {

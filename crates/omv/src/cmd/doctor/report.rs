@@ -61,6 +61,10 @@ impl Bus for Shared {
         self.0.now()
     }
 
+    fn is_virtual_time(&self) -> bool {
+        self.0.is_virtual_time()
+    }
+
     fn wait(&self, until: Duration) -> Result<(), LinkError> {
         self.0.wait(until)
     }

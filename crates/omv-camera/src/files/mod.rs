@@ -1,0 +1,20 @@
+//! Files on a camera's disk: saved so that what is saved is really there.
+//!
+//! ```text
+//!   mend what an earlier save left -> plan -> note the plan down -> content -> read it twice
+//!     -> table -> read -> directory (the one step that counts) -> read -> old content is free
+//!     -> read the file by its name -> forget the plan
+//! ```
+//!
+//! Everything is read back twice with something else in between: firmware that hides a card's
+//! errors sends what it sent before, and that must not be the right answer by chance.
+//!
+//! The plan is noted down first ([`Notebook`]) because a flash without a file system's copies can
+//! lose its only table to a power cut in the middle of a sector. The next command that touches
+//! the disk finds the note and puts the sector right.
+
+mod save;
+mod sectors;
+
+pub use save::{Kept, Memory as MemoryNotebook, Notebook, SaveError, Saved, change, mend, save};
+pub use sectors::BlockSectors;

@@ -1,0 +1,83 @@
+//! The command line of virtual cameras.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+#[derive(Debug, Args)]
+pub struct Sim {
+    /// Which board; `h7,state=dfu` for one in another state
+    pub model: Option<String>,
+    /// What to call it
+    #[arg(long)]
+    pub name: Option<String>,
+    /// How much faster than a real camera it works
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
+    pub speed: f64,
+    /// A firmware file in its flash, or the version of a sample one
+    #[arg(long, value_name = "FILE|VERSION")]
+    pub firmware: Option<String>,
+    /// File that keeps its flash and fuses from one run to the next
+    #[arg(long, value_name = "FILE")]
+    pub state: Option<PathBuf>,
+    /// Also offer the flashloader's serial line on a pseudo terminal, for `blhost -p`
+    #[arg(long)]
+    pub uart: bool,
+    /// Behave in another way where the facts are uncertain; `--quirk help` lists them
+    #[arg(long, value_name = "NAME")]
+    pub quirk: Vec<String>,
+    #[command(subcommand)]
+    pub action: Option<SimAction>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SimAction {
+    /// Be the hands of a running virtual camera
+    Ctl {
+        /// Its name
+        name: String,
+        #[command(subcommand)]
+        hand: Hand,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum Hand {
+    /// Pull the cable
+    Unplug,
+    /// Put the cable in
+    Plug,
+    /// Set or remove the wire that starts the ROM
+    Jumper {
+        #[arg(value_enum)]
+        to: Switch,
+    },
+    /// Hold header pin P11 low, or let go
+    P11 {
+        #[arg(value_enum)]
+        to: Switch,
+    },
+    /// Press RESET
+    Reset,
+    /// Press RESET twice, quickly
+    DoubleTap,
+    /// Install the host's driver for bootloaders and ROMs, or remove it
+    Driver {
+        #[arg(value_enum)]
+        to: Switch,
+    },
+    /// Make the power fail
+    PowerCut {
+        /// Only after this many more bytes of flash were changed
+        #[arg(long, value_name = "N")]
+        after_bytes: Option<u64>,
+    },
+    /// Say what it is doing
+    Status,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    On,
+    Off,
+}

@@ -23,7 +23,7 @@ for scene in "$rig"/scenes/*; do
     for process in /proc/[0-9]*; do
         read -r name 2>/dev/null <"$process/comm" || continue
         case $name in
-            omv | attach | serve | cat | lsusb | blhost | sdphost) kill -KILL "${process#/proc/}" ;;
+            omv | attach | serve | cat | lsusb | blhost | sdphost | dfu-util | timeout) kill -KILL "${process#/proc/}" ;;
         esac
     done
     while read -r _ port state _; do

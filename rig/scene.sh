@@ -75,12 +75,26 @@ gone() {
     soon "$1 to be empty" 10 test ! -e "/sys/bus/usb/devices/$1"
 }
 
+# plugged VID:PID [PLACE]: whether that is what the kernel has there.
+plugged() {
+    local folder=/sys/bus/usb/devices/${2:-1-1} vid pid
+    { read -r vid <"$folder/idVendor" && read -r pid <"$folder/idProduct"; } 2>/dev/null || return 1
+    [[ $vid:$pid == "$1" ]]
+}
+
 # camera PORT NAME OPTIONS...: plugs a virtual camera into a port (0 is place 1-1) for the rest
 # of the scene. It comes back there by itself whenever it leaves.
 camera() {
     local port=$1 name=$2
     shift 2
-    XDG_RUNTIME_DIR=/run/sim serve --json sim rt1062 --name "$name" "$@" >"$name.sim" 2>&1 </dev/null &
+    board "$port" "$name" rt1062 "$@"
+}
+
+# board PORT NAME MODEL OPTIONS...: the same with another model.
+board() {
+    local port=$1 name=$2 model=$3
+    shift 3
+    XDG_RUNTIME_DIR=/run/sim serve --json sim "$model" --name "$name" "$@" >"$name.sim" 2>&1 </dev/null &
     echo $! >"$name.server"
     soon "the address of $name" 20 says "$name.sim" '"address"'
     local line
@@ -103,6 +117,7 @@ supplies() {
             mkdir tools
             ln -s /tmp/bin/omv tools/blhost
             ln -s /tmp/bin/omv tools/sdphost
+            ln -s /tmp/bin/omv tools/dfu-util
             PATH=$PWD/tools:$PATH
             ;;
     esac

@@ -15,6 +15,7 @@
 
 pub mod boards;
 pub mod dfu;
+pub mod fat;
 pub mod identify;
 pub mod mboot;
 pub mod plan;
@@ -37,6 +38,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("dfu_device", dfu::device),
     ("dfu_files", dfu::files),
     ("dfu_host", dfu::host),
+    ("fat_changed", fat::changed),
+    ("fat_disk", fat::disk),
     ("identify", identify::identify),
     ("mboot_camera", mboot::camera),
     ("mboot_codec", mboot::codec),

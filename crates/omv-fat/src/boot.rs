@@ -7,16 +7,28 @@ use crate::bytes::{put, u8_at, u16_at, u32_at, u64_at};
 use crate::disk::Disk;
 use crate::partition::{How, Part};
 use crate::read::{Record, records};
+use crate::volume::Why;
 use crate::{Edit, Finding, Form, Kind, Loss, Options, Report, Volume};
 
 /// Sector of FAT32's backup where its number is not known, and sectors of exFAT's boot region.
 const BACKUP: u64 = 6;
 const REGION: u64 = 12;
 
+/// Reads a boot sector; the tables it tells of must be on the disk. So the number of clusters, by
+/// which memory is asked for, can never be much larger than the disk.
+fn parse(disk: &Disk<'_>, boot: &[u8], start: u64) -> Result<Volume, Why> {
+    let volume = Volume::parse(boot, start)?;
+    let tables = volume.fat_bytes.saturating_mul(volume.fats.into());
+    if volume.fat.saturating_add(tables) > disk.size() {
+        return Err("a table behind the end of the disk");
+    }
+    Ok(volume)
+}
+
 /// The volume that begins at a byte, read from its boot sector or else from the backup.
 pub(crate) fn shape(disk: &mut Disk<'_>, start: u64) -> Option<Volume> {
     let boot = disk.bytes(start, 512);
-    let main = Volume::parse(&boot, start)
+    let main = parse(disk, &boot, start)
         .ok()
         .filter(|_| !is_worse(disk, start, &boot));
     main.or_else(|| backup(disk, start).map(|(volume, _)| volume))
@@ -29,7 +41,7 @@ fn backup(disk: &mut Disk<'_>, start: u64) -> Option<(Volume, u64)> {
             let at = start + number * sector;
             let bytes = disk.bytes(at, 512);
             let signed = u16_at(&bytes, 510) == 0xAA55;
-            let Ok(volume) = Volume::parse(&bytes, start) else {
+            let Ok(volume) = parse(disk, &bytes, start) else {
                 continue;
             };
             let right = match volume.form {
@@ -48,7 +60,7 @@ fn backup(disk: &mut Disk<'_>, start: u64) -> Option<(Volume, u64)> {
 /// Whether the boot sector can be read but its backup fits the disk better: the entry that begins
 /// the table must repeat the media byte.
 fn is_worse(disk: &mut Disk<'_>, start: u64, boot: &[u8]) -> bool {
-    let Ok(main) = Volume::parse(boot, start) else {
+    let Ok(main) = parse(disk, boot, start) else {
         return true;
     };
     if !matches!(main.form, Form::Fat32 | Form::Exfat) && u16_at(boot, 22) != 0 {
@@ -100,7 +112,7 @@ pub(crate) fn judge(
 ) -> Option<(Volume, bool)> {
     let start = part.start;
     let boot = disk.bytes(start, 512);
-    let main = Volume::parse(&boot, start);
+    let main = parse(disk, &boot, start);
     if main.is_err() || is_worse(disk, start, &boot) {
         let why = main.err().unwrap_or("numbers that do not fit the disk");
         let (volume, at) = backup(disk, start)?;

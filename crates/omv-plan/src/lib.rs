@@ -17,6 +17,7 @@
 
 mod check;
 mod dfu;
+mod dfu_file;
 mod equivalent;
 mod flash;
 mod image;

@@ -4,6 +4,7 @@ use std::io::{Cursor, Read};
 
 use omv_boards::{Board, Loader, LoaderRole};
 
+use crate::dfu_file;
 use crate::image::sha256;
 use crate::{Image, Refusal};
 
@@ -151,9 +152,22 @@ pub fn choose(
             continue;
         };
         // One byte over the room is enough to know that it is too large.
-        let bytes = source.read(&name, u64::from(place.size) + 1)?;
+        let limit = u64::from(place.size) + 1 + dfu_file::AROUND;
+        let bytes = source.read(&name, limit).map_err(|refusal| match refusal {
+            Refusal::TooLarge {
+                file, size, region, ..
+            } => Refusal::TooLarge {
+                file,
+                size,
+                region,
+                room: place.size.into(),
+            },
+            other => other,
+        })?;
+        let file = file_label(source.title(), &name);
+        let bytes = dfu_file::content(&file, board, place, bytes)?;
         return Ok(Some(Image {
-            file: file_label(source.title(), &name),
+            file,
             region: place.name.clone(),
             start: place.start,
             bytes: bytes.into(),

@@ -65,6 +65,7 @@ pub fn syntax(text: &str, tokens: &[Token]) -> Option<Finding> {
         depth: 0,
         is_function: false,
         is_loop: false,
+        star: None,
     };
     parser.file().err()
 }
@@ -90,6 +91,8 @@ struct Parser<'t> {
     depth: usize,
     is_function: bool,
     is_loop: bool,
+    /// The first `*` before a value that nothing has made a target of yet.
+    star: Option<usize>,
 }
 
 impl<'t> Parser<'t> {
@@ -214,6 +217,7 @@ impl<'t> Parser<'t> {
     fn simple(&mut self) -> Parsed<()> {
         loop {
             self.small()?;
+            self.no_star()?;
             if !self.take(";") || self.kind() == Kind::Newline {
                 break;
             }
@@ -222,6 +226,16 @@ impl<'t> Parser<'t> {
             true => Ok(()),
             false => Err(self.mistake(self.surprise())),
         }
+    }
+
+    /// A `*` must have become part of a target by now.
+    fn no_star(&mut self) -> Parsed<()> {
+        let Some(at) = self.star.take() else {
+            return Ok(());
+        };
+        self.at = at;
+        let text = "MicroPython unpacks with `*` in calls and left of `=` only".to_owned();
+        Err(self.finding(Rule::Syntax, text))
     }
 
     /// The likeliest thing to say when a line goes on where it should end.
@@ -377,6 +391,7 @@ impl<'t> Parser<'t> {
         let mut begin = begin;
         while self.word() == "=" {
             self.assignable(shape, begin)?;
+            self.star = None;
             self.next();
             begin = self.at;
             shape = self.right_side()?;

@@ -4,7 +4,7 @@
 //! What is kept is copied byte for byte, so nothing inside a string can change. Where a body would
 //! become empty, `pass` takes the place of its string.
 
-use crate::finding::{Finding, Severity};
+use crate::finding::{Finding, Rule, Severity};
 use crate::statement::{Statement, statements};
 use crate::token::{Kind, Token, tokenize};
 
@@ -38,7 +38,10 @@ pub fn strip(text: &str, keep: Keep) -> Result<String, Finding> {
     if let Some(mistake) = mistakes.find(|one| one.severity() == Severity::Error) {
         return Err(mistake);
     }
-    let fates = fates(text, &tokens);
+    if let Some(mistake) = stray_block(text, &tokens) {
+        return Err(mistake);
+    }
+    let fates = fates(text, &tokens, keep);
     let mut writer = Writer {
         text,
         keep,
@@ -60,8 +63,26 @@ pub fn strip(text: &str, keep: Keep) -> Result<String, Finding> {
     Ok(writer.out)
 }
 
+/// A line that is indented without a colon before it: what it belongs to would change with what is
+/// taken out.
+fn stray_block(text: &str, tokens: &[Token]) -> Option<Finding> {
+    let mut last = "";
+    for token in tokens {
+        match token.kind {
+            Kind::Comment | Kind::Nl | Kind::Newline | Kind::Dedent => {}
+            Kind::Indent if last != ":" => {
+                let what = "this line is indented without a reason";
+                return Some(Finding::new(Rule::Syntax, token.place(text), what));
+            }
+            Kind::Indent => {}
+            _ => last = token.of(text),
+        }
+    }
+    None
+}
+
 /// Decides for each token.
-fn fates(text: &str, tokens: &[Token]) -> Vec<Fate> {
+fn fates(text: &str, tokens: &[Token], keep: Keep) -> Vec<Fate> {
     let (statements, blocks) = statements(text, tokens);
     let mut fates: Vec<Fate> = tokens
         .iter()
@@ -70,14 +91,23 @@ fn fates(text: &str, tokens: &[Token]) -> Vec<Fate> {
             _ => Fate::Stays,
         })
         .collect();
+    let is_said = |one: &&Statement| {
+        // What follows a string of several lines in its last one would move up.
+        let inside = text.get(place(tokens, one.first)..place(tokens, one.end));
+        let moves = tokens
+            .get(one.end)
+            .is_some_and(|token| token.of(text) == ";")
+            && inside.is_some_and(|inside| lines(inside) > 0);
+        is_said(text, tokens, one) && !(keep == Keep::LineNumbers && moves)
+    };
     // The statements a block keeps.
     let mut kept = vec![0_usize; blocks.len()];
-    for one in statements.iter().filter(|one| !is_said(text, tokens, one)) {
+    for one in statements.iter().filter(|one| !is_said(one)) {
         if let Some(count) = kept.get_mut(one.block) {
             *count += 1;
         }
     }
-    for one in statements.iter().filter(|one| is_said(text, tokens, one)) {
+    for one in statements.iter().filter(is_said) {
         let needs = one.block > 0 && kept.get(one.block) == Some(&0);
         if needs && let Some(count) = kept.get_mut(one.block) {
             *count += 1;
@@ -105,6 +135,11 @@ fn fates(text: &str, tokens: &[Token]) -> Vec<Fate> {
         }
     }
     fates
+}
+
+/// Where a token begins.
+fn place(tokens: &[Token], at: usize) -> usize {
+    tokens.get(at).map_or(0, |token| token.start)
 }
 
 /// Takes the nearest semicolon before a token that goes, if only what goes lies between.
@@ -151,6 +186,12 @@ impl Writer<'_> {
         self.text.get(from..to).unwrap_or_default()
     }
 
+    /// Breaks a line. A line feed behind a lone carriage return would be no break of its own.
+    fn end_line(&mut self, how: &str) {
+        let lone = how == "\n" && self.out.ends_with('\r');
+        self.out.push_str(if lone { "\r" } else { how });
+    }
+
     /// One line, which may have line breaks inside: its tokens, and the token that ends it.
     fn line(&mut self, begin: usize, tokens: &[(Token, Fate)], end: &Token) {
         let source = self.piece(begin, end.end).to_owned();
@@ -188,12 +229,12 @@ impl Writer<'_> {
         if self.keep == Keep::LineNumbers {
             let written = self.out.get(before..).unwrap_or_default();
             let owed = lines(&source).saturating_sub(lines(written) + lines(&break_));
-            self.out.push_str(&break_);
+            self.end_line(&break_);
             for _ in 0..owed {
-                self.out.push('\n');
+                self.end_line("\n");
             }
         } else if !is_empty {
-            self.out.push_str(&break_);
+            self.end_line(&break_);
         }
     }
 }
@@ -269,12 +310,19 @@ mod tests {
     fn line_numbers_can_stay_as_they_are() {
         let text = "# a\n'''b\nc'''\ndef f():\n    '''d\n\n    e'''\n    # g\n    return 1\n";
         assert_eq!(same_lines(text), "\n\n\ndef f():\n\n\n\n\n    return 1\n");
+        assert_eq!(same_lines("'''a\nb'''; x\n"), "'''a\nb'''; x\n");
         let text = "def f():\r\n    '''a\r\n    b'''\r\nx\r\n";
         assert_eq!(same_lines(text), "def f():\r\n    pass\r\n\nx\r\n");
     }
 
     #[test]
+    fn a_lone_carriage_return_stays_a_line_break_of_its_own() {
+        assert_eq!(same_lines("x\r'a'\ny\n"), "x\r\ry\n");
+    }
+
+    #[test]
     fn what_cannot_be_read_is_not_touched() {
         assert!(strip("x = 'a\n", Keep::Nothing).is_err());
+        assert!(strip("def f():\n    a\n'b'\n  c\n", Keep::Nothing).is_err());
     }
 }

@@ -1,10 +1,19 @@
 //! Writes a made-up firmware, or ROM file system, to a file, for tests that flash a virtual camera
-//! through programs which know nothing of virtual cameras: `sample VERSION|romfs BYTES FILE`.
+//! through programs which know nothing of virtual cameras: `sample VERSION|romfs BYTES FILE` for the
+//! RT1062, `sample release VERSION BYTES FOLDER BOARD` for the files of a release for another board.
 
+use std::path::Path;
+
+use omv_sim::dfu::{self, Generation};
 use omv_sim::rt1062::sample;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
+    if let [what, version, size, folder, board] = words.as_slice()
+        && what == "release"
+    {
+        return release(version, size.parse()?, Path::new(folder), board);
+    }
     let [what, size, file] = words.as_slice() else {
         return Err("sample VERSION|romfs BYTES FILE".into());
     };
@@ -13,5 +22,25 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         version => sample::firmware(version, size.parse()?),
     };
     std::fs::write(file, image)?;
+    Ok(())
+}
+
+/// Bootloader, firmware of this size and ROM file system of a board.
+fn release(
+    version: &str,
+    size: usize,
+    folder: &Path,
+    board: &str,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let board = omv_boards::by_name(board).ok_or("no such board")?;
+    let generation = Generation::of_release(version.parse().map_err(|_| "no version")?);
+    std::fs::create_dir_all(folder)?;
+    for (name, bytes) in [
+        ("firmware.bin", dfu::sample::firmware(board, version, size)),
+        ("bootloader.bin", dfu::sample::bootloader(board, generation)),
+        ("romfs0.img", sample::romfs(12_345)),
+    ] {
+        std::fs::write(folder.join(name), bytes)?;
+    }
     Ok(())
 }

@@ -49,7 +49,7 @@ pub fn run(job: Job, images: &[&Image], found: &Found, stop: &Stop) -> Result<()
     command.args(arguments).current_dir(folder.path());
     // Its words belong beside ours, not among results.
     command.stdin(Stdio::null()).stdout(io::stderr());
-    wait(command.spawn().map_err(io)?, stop).map_err(failed)
+    wait(command.spawn().map_err(io)?, stop, LIMIT).map_err(failed)
 }
 
 /// The program, or the script of that name in Alif's toolkit, ready to be given its arguments.
@@ -157,8 +157,8 @@ fn part(found: &Found) -> &str {
     part.unwrap_or_default()
 }
 
-fn wait(mut child: Child, stop: &Stop) -> Result<(), String> {
-    let end = Instant::now() + LIMIT;
+fn wait(mut child: Child, stop: &Stop, limit: Duration) -> Result<(), String> {
+    let end = Instant::now() + limit;
     loop {
         match child.try_wait() {
             Ok(Some(status)) if status.success() => return Ok(()),
@@ -170,11 +170,58 @@ fn wait(mut child: Child, stop: &Stop) -> Result<(), String> {
                 return Err(if stop.asked() {
                     "it was stopped".to_owned()
                 } else {
-                    format!("it did not end within {} s", LIMIT.as_secs())
+                    format!("it did not end within {} s", limit.as_secs())
                 });
             }
             Ok(None) => thread::sleep(EVERY),
             Err(error) => return Err(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alifs_toolkit_gets_port_part_and_addresses_and_nothing_that_erases() {
+        let image = |file: &str, start: u32| Image {
+            file: file.to_owned(),
+            region: String::new(),
+            start,
+            bytes: file.as_bytes().into(),
+        };
+        let images = [image("boot", 0x8000_0000), image("table", 0x8057_E000)];
+        let folder = tempfile::tempdir().unwrap();
+        let images: Vec<&Image> = images.iter().collect();
+        let words = alif(folder.path(), &images, "/dev/ttyUSB0", "AE302F80F55D5AE").unwrap();
+        let wanted = [
+            "--port",
+            "/dev/ttyUSB0",
+            "--cfg-part",
+            "AE302F80F55D5AE",
+            "--cfg-rev",
+            "B4",
+            "--pad",
+            "--images",
+            "bootloader.bin 0x80000000 firmware_pad.toc 0x8057e000",
+        ];
+        assert_eq!(words, wanted.map(OsString::from));
+        let file = |name: &str| fs::read(folder.path().join(name)).unwrap();
+        assert_eq!(file("bootloader.bin"), b"boot");
+        assert_eq!(file("firmware_pad.toc"), b"table");
+        // The update of the chip's own system has no files.
+        let words = alif(folder.path(), &[], "COM3", "AE302F80F55D5LE").unwrap();
+        assert!(!words.contains(&"--images".into()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_program_that_hangs_is_ended_at_the_limit() {
+        let child = Command::new("sleep").arg("600").spawn().unwrap();
+        let begun = Instant::now();
+        let error = wait(child, &Stop::default(), Duration::from_secs(1)).unwrap_err();
+        assert_eq!(error, "it did not end within 1 s");
+        assert!(begun.elapsed() < Duration::from_secs(60));
     }
 }

@@ -116,9 +116,12 @@ fn assert_equal(ours: &[u8], theirs: &[u8], what: &str) {
     );
 }
 
+/// Makes a tree of files below a folder.
+type Tree = fn(&Path);
+
 #[test]
 fn images_of_generated_trees_are_those_of_mpremote_byte_for_byte() {
-    let trees: [(&str, fn(&Path)); 3] = [
+    let trees: [(&str, Tree); 3] = [
         ("sizes", tree_of_sizes),
         ("deep", deep_tree),
         ("many", many_files),

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::run::Shop;
 
 /// What the rig is made of, as Debian names it.
-const PACKAGES: [&str; 8] = [
+const PACKAGES: [&str; 9] = [
     "qemu-system-x86",
     "busybox-static",
     "kmod",
@@ -17,6 +17,7 @@ const PACKAGES: [&str; 8] = [
     "xz-utils",
     "zstd",
     "usbutils",
+    "dfu-util",
     "util-linux",
 ];
 /// The package whose dependency is the newest kernel. Its `cloud` flavour has no vhci and no 9p.

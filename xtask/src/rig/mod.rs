@@ -31,7 +31,7 @@ use anyhow::{Context, Result, bail};
 use crate::run::Shop;
 use machine::Machine;
 use results::Results;
-use scenes::Scene;
+use scenes::{Scene, dfu};
 
 /// Version the cameras of the tests come with, and the one that is put on them.
 const OLD: &str = "4.8.0";
@@ -42,6 +42,13 @@ const COMMAND_LIMIT: Duration = Duration::from_secs(900);
 /// Longest run of all scenes.
 const SCENES_LIMIT: Duration = Duration::from_secs(440);
 
+/// On a machine that does much else, everything may take this many times as long: `OMV_RIG_PATIENCE=4`.
+fn patience() -> u32 {
+    let asked = std::env::var("OMV_RIG_PATIENCE").ok();
+    let asked = asked.and_then(|factor| factor.parse().ok());
+    asked.unwrap_or(1).clamp(1, 20)
+}
+
 /// What `cargo xtask rig` was asked for.
 #[derive(Debug, PartialEq, Eq)]
 enum Asked {
@@ -51,8 +58,12 @@ enum Asked {
         server: Option<String>,
         record: bool,
     },
-    /// A command, with one camera plugged in that has these options of `omv sim`.
-    Command { options: String, command: String },
+    /// A command, with one camera of this model plugged in that has these options of `omv sim`.
+    Command {
+        model: String,
+        options: String,
+        command: String,
+    },
 }
 
 /// Reads the words after `rig`.
@@ -62,13 +73,12 @@ fn parse(words: &[&str]) -> Result<Asked> {
         None => (words, None),
     };
     let (mut options, mut names, mut server) = (String::new(), Vec::new(), None);
-    let mut record = false;
+    let (mut record, mut model) = (false, "rt1062".to_owned());
     let mut before = before.iter();
     while let Some(word) = before.next() {
         let mut value = || before.next().with_context(|| format!("{word} what?"));
         match *word {
-            "--camera" if *value()? != "rt1062" => bail!("the one camera there is: rt1062"),
-            "--camera" => {}
+            "--camera" => model = (*value()?).to_owned(),
             "--firmware" | "--speed" => options += &format!("{word} {} ", machine::quote(value()?)),
             "--server" => server = Some((*value()?).to_owned()),
             "--record" => record = true,
@@ -77,9 +87,11 @@ fn parse(words: &[&str]) -> Result<Asked> {
         }
     }
     match command {
-        Some(command) if names.is_empty() && server.is_none() && !record => {
-            Ok(Asked::Command { options, command })
-        }
+        Some(command) if names.is_empty() && server.is_none() && !record => Ok(Asked::Command {
+            model,
+            options,
+            command,
+        }),
         None if options.is_empty() => Ok(Asked::Tests {
             names,
             server,
@@ -88,7 +100,7 @@ fn parse(words: &[&str]) -> Result<Asked> {
         _ => {
             bail!(
                 "rig [TEST]... [--server PROGRAM] [--record], \
-                 or rig [--firmware V] [--speed N] -- COMMAND"
+                 or rig [--camera MODEL] [--firmware V] [--speed N] -- COMMAND"
             )
         }
     }
@@ -112,7 +124,11 @@ pub fn rig(shop: &Shop, words: &[&str]) -> Result<ExitCode> {
             let judged = scenes_of(shop, &names, server.as_deref(), record)?;
             verdict(shop, &judged).map(|()| ExitCode::SUCCESS)
         }
-        Asked::Command { options, command } => one_command(shop, &options, &command),
+        Asked::Command {
+            model,
+            options,
+            command,
+        } => one_command(shop, &model, &options, &command),
     }
 }
 
@@ -157,10 +173,11 @@ fn verdict(shop: &Shop, judged: &[(&str, bool)]) -> Result<()> {
     )
 }
 
-fn one_command(shop: &Shop, options: &str, command: &str) -> Result<ExitCode> {
+fn one_command(shop: &Shop, model: &str, options: &str, command: &str) -> Result<ExitCode> {
     let machine = prepare(shop, None)?;
     let script = format!(
-        "camera 0 rig {options}\nnode /dev/ttyACM0\nexec bash -c {} 2>&1\n",
+        "board 0 rig {} {options}\nnode /dev/ttyACM0\nexec bash -c {} 2>&1\n",
+        machine::quote(model),
         machine::quote(command)
     );
     machine.scene("command", COMMAND_LIMIT.as_secs(), &script)?;
@@ -180,31 +197,42 @@ fn scenes_of(
     record: bool,
 ) -> Result<Vec<(&'static str, bool)>> {
     for name in names {
-        if scenes::all().all(|scene| scene.name != name) {
+        if name != "dfu" && scenes::all().all(|scene| scene.name != name) {
             let known: Vec<_> = scenes::all().map(|scene| scene.name).collect();
             bail!("no test {name}; there are {}", known.join(", "));
         }
     }
     let machine = prepare(shop, server)?;
-    let is_chosen =
-        |scene: &&Scene| names.is_empty() || names.iter().any(|name| name == scene.name);
+    // Those with DFU take as long again as all others: they run when they are asked for.
+    let is_asked = |scene: &&Scene| names.iter().any(|name| name == scene.name);
+    let is_usual = |scene: &&Scene| dfu::SCENES.iter().all(|one| one.name != scene.name);
+    let is_chosen = |scene: &&Scene| match names {
+        [] => is_usual(scene),
+        [family] if family == "dfu" => !is_usual(scene),
+        _ => is_asked(scene),
+    };
     let chosen = scenes::all().filter(is_chosen);
     supplies::firmware(shop, machine.share())?;
     let loaders = supplies::loaders(shop)?;
     if scenes::spsdk::SCENES.iter().any(|scene| is_chosen(&scene)) {
         supplies::tools(shop, machine.share(), &loaders)?;
     }
+    if dfu::SCENES.iter().any(|scene| is_chosen(&scene)) {
+        supplies::dfu(shop, machine.share())?;
+        fs::create_dir_all(machine.share().join("home"))?;
+    }
     for scene in chosen.clone() {
         let script = format!(
-            "old={OLD} new={NEW} loaders={} spsdk={}\n{}",
+            "old={OLD} new={NEW} loaders={} spsdk={} ota={}\n{}",
             machine::quote(&loaders.to_string_lossy()),
             machine::quote(&supplies::spsdk(shop).to_string_lossy()),
+            machine::quote(&supplies::ota(shop).to_string_lossy()),
             scene.script
         );
-        machine.scene(scene.name, scene.limit, &script)?;
+        machine.scene(scene.name, scene.limit * u64::from(patience()), &script)?;
     }
     let begun = Instant::now();
-    let ended = machine.boot(SCENES_LIMIT, None);
+    let ended = machine.boot(SCENES_LIMIT * patience(), None);
     println!(
         "rig: {:.1} s from power-on to power-off",
         begun.elapsed().as_secs_f64()
@@ -268,20 +296,19 @@ mod tests {
 
     #[test]
     fn words_after_two_dashes_are_the_command_and_options_before_are_the_cameras() {
-        let words = [
-            "--camera",
-            "rt1062",
-            "--firmware",
-            "5.0.0",
-            "--",
-            "lsusb",
-            "-v",
-        ];
-        let options = "--firmware '5.0.0' ".to_owned();
+        let words = ["--camera", "h7", "--firmware", "5.0.0", "--", "lsusb", "-v"];
+        let (model, options) = ("h7".to_owned(), "--firmware '5.0.0' ".to_owned());
         let command = "lsusb -v".to_owned();
-        assert_eq!(parse(&words).unwrap(), Asked::Command { options, command });
+        assert_eq!(
+            parse(&words).unwrap(),
+            Asked::Command {
+                model,
+                options,
+                command
+            }
+        );
         assert!(parse(&["--speed"]).is_err());
-        assert!(parse(&["--camera", "h7", "--", "true"]).is_err());
+        assert!(parse(&["--camera"]).is_err());
         assert!(parse(&["--speed", "2"]).is_err());
         let names = vec!["flash".to_owned()];
         assert_eq!(

@@ -1,5 +1,7 @@
 //! Clusters that two files have: who of them is meant, and what the other one gets instead.
 
+use std::collections::HashSet;
+
 use super::follow::Stop;
 use super::lost::Lost;
 use super::walk::{Broken, Look};
@@ -9,6 +11,8 @@ use crate::{Edit, Finding, Loss};
 
 /// Crossings that are looked into in one check.
 const LOOKED_INTO: usize = 256;
+/// Clusters that are passed on the way, for each one that the volume has.
+const PASSES: u64 = 4;
 /// Bytes that are copied for one file at most.
 const COPIED: u64 = 32 << 20;
 
@@ -26,13 +30,14 @@ pub(super) fn resolve(
     lost: &Lost,
     used: &Bits,
 ) {
-    let wanted: Vec<u32> = crossed
+    let wanted: HashSet<u32> = crossed
         .iter()
         .filter_map(|(one, _)| hit(one))
         .take(LOOKED_INTO)
         .collect();
     let owners = owners(look, &wanted);
-    let mut given = Bits::new(look.volume.limit());
+    // Clusters below this one are in use, or were promised.
+    let mut given = 2;
     let mut mended = std::collections::BTreeSet::new();
     for (one, finding) in crossed {
         let cluster = hit(one).unwrap_or(0);
@@ -78,28 +83,27 @@ fn hit(one: &Broken) -> Option<u32> {
 }
 
 /// Walks everything once more, for the first owners of some clusters.
-fn owners(look: &mut Look<'_, '_>, wanted: &[u32]) -> Vec<(u32, Owner)> {
+fn owners(look: &mut Look<'_, '_>, wanted: &HashSet<u32>) -> Vec<(u32, Owner)> {
     let mut owners: Vec<(u32, Owner)> = Vec::new();
     let mut seen = Bits::new(look.volume.limit());
     let mut waiting = vec![None::<Node>];
+    let mut steps = u64::from(look.volume.clusters) * PASSES;
     while let Some(next) = waiting.pop() {
         let pieces = match &next {
             None => look.root_pieces.clone(),
             Some(node) => {
-                let need = (node.size > 0).then(|| look.volume.need(node.size));
-                let clusters = clusters_of(
-                    look.disk,
-                    &look.volume,
-                    node.first,
-                    need.or(Some(1 << 16)),
-                    node.contiguous,
-                );
-                let fresh = clusters
-                    .into_iter()
-                    .take_while(|cluster| seen.add(*cluster));
-                fresh
-                    .map(|cluster| (look.volume.at(cluster), u64::from(look.volume.cluster)))
-                    .collect()
+                let mut pieces = Vec::new();
+                let mut cluster = node.first;
+                let straight = node.contiguous;
+                while look.volume.has(cluster) && look.claimed.has(cluster) && seen.add(cluster) {
+                    pieces.push((look.volume.at(cluster), u64::from(look.volume.cluster)));
+                    cluster = if straight {
+                        cluster + 1
+                    } else {
+                        look.table.get(look.disk, cluster)
+                    };
+                }
+                pieces
             }
         };
         let (found, _) = records(look.disk, &look.volume, None, &pieces);
@@ -111,7 +115,8 @@ fn owners(look: &mut Look<'_, '_>, wanted: &[u32]) -> Vec<(u32, Owner)> {
                 waiting.push(Some(node));
                 continue;
             }
-            let need = look.volume.need(node.size);
+            // Where many files share one chain, only the first of them are looked at.
+            let need = look.volume.need(node.size).min(steps);
             let chain = clusters_of(
                 look.disk,
                 &look.volume,
@@ -119,15 +124,15 @@ fn owners(look: &mut Look<'_, '_>, wanted: &[u32]) -> Vec<(u32, Owner)> {
                 Some(need),
                 node.contiguous,
             );
+            steps -= chain.len() as u64;
             for (at, cluster) in chain.iter().enumerate() {
-                let known = owners.iter().any(|(known, _)| known == cluster);
-                if wanted.contains(cluster) && !known {
+                if wanted.contains(cluster) && owners.iter().all(|(known, _)| known != cluster) {
                     let before = at
                         .checked_sub(1)
                         .and_then(|at| chain.get(at))
                         .copied()
                         .unwrap_or(0);
-                    let rest = need - at as u64;
+                    let rest = look.volume.need(node.size) - at as u64;
                     owners.push((*cluster, Owner { before, rest }));
                 }
             }
@@ -140,16 +145,16 @@ fn owners(look: &mut Look<'_, '_>, wanted: &[u32]) -> Vec<(u32, Owner)> {
 fn take(
     look: &mut Look<'_, '_>,
     used: &Bits,
-    given: &mut Bits,
+    given: &mut u32,
     count: u64,
     straight: bool,
 ) -> Option<Vec<u32>> {
     let mut taken: Vec<u32> = Vec::new();
-    for cluster in 2..look.volume.limit() {
+    for cluster in *given..look.volume.limit() {
         if taken.len() as u64 == count {
             break;
         }
-        let free = !used.has(cluster) && !look.claimed.has(cluster) && !given.has(cluster);
+        let free = !used.has(cluster) && !look.claimed.has(cluster);
         if free && !look.bad(cluster) {
             if straight && taken.last().is_some_and(|last| last + 1 != cluster) {
                 taken.clear();
@@ -160,14 +165,12 @@ fn take(
     if (taken.len() as u64) < count {
         return None;
     }
-    for cluster in &taken {
-        given.add(*cluster);
-    }
+    *given = taken.last().map_or(*given, |last| last + 1);
     Some(taken)
 }
 
 /// Copies what a file shares into clusters of its own.
-fn copy(look: &mut Look<'_, '_>, one: &Broken, used: &Bits, given: &mut Bits) -> Option<Vec<Edit>> {
+fn copy(look: &mut Look<'_, '_>, one: &Broken, used: &Bits, given: &mut u32) -> Option<Vec<Edit>> {
     let need = one.need?;
     let (volume, node) = (look.volume.clone(), &one.node);
     let whole = node.contiguous || one.chain.count == 0;

@@ -146,22 +146,25 @@ fn pieces(
     if root && volume.root == 0 {
         return vec![(volume.root_at, u64::from(volume.root_entries) * 32)];
     }
-    let need = (size > 0).then(|| volume.need(size));
-    // A directory is at most 256 MiB long, and a loop in its chain is met by `seen`.
-    let most = volume.need(256 << 20).max(1);
-    let clusters = clusters_of(
-        disk,
-        volume,
-        first,
-        Some(need.unwrap_or(most).min(most)),
-        contiguous,
-    );
-    let fresh = clusters
-        .into_iter()
-        .take_while(|cluster| seen.add(*cluster));
-    fresh
-        .map(|cluster| (volume.at(cluster), u64::from(volume.cluster)))
-        .collect()
+    // A directory is at most 256 MiB long. No cluster is read twice, by whatever way it is met.
+    let need = if size > 0 {
+        volume.need(size)
+    } else {
+        u64::MAX
+    };
+    let most = need.min(volume.need(256 << 20).max(1));
+    let mut table = Table::new(volume);
+    let mut pieces = Vec::new();
+    let mut cluster = first;
+    while volume.has(cluster) && (pieces.len() as u64) < most && seen.add(cluster) {
+        pieces.push((volume.at(cluster), u64::from(volume.cluster)));
+        cluster = if contiguous {
+            cluster + 1
+        } else {
+            table.get(disk, cluster)
+        };
+    }
+    pieces
 }
 
 impl Walk<'_> {

@@ -86,13 +86,18 @@ impl System {
 
     fn device(&self, port: &str) -> Option<Seen> {
         let folder = self.devices().join(port);
-        let node = |node| match find_node(&folder, port, node) {
+        let lookups = [Node::Console, Node::Hid].map(|node| find_node(&folder, port, node));
+        let node = lookups.iter().find_map(|lookup| match lookup {
             Lookup::Found(name) => Some(self.dev.join(name).to_string_lossy().into_owned()),
             Lookup::NotYet | Lookup::Never => None,
-        };
-        let node = node(Node::Console).or_else(|| node(Node::Hid));
-        // A node that is not there yet is no refusal.
+        });
+        // Bootloaders and ROMs with DFU have no other way in than the device itself. A node that is
+        // not there yet is no refusal.
+        let alone = lookups.iter().all(|lookup| *lookup == Lookup::Never);
+        let usb = || self.usb_node(&folder).filter(|_| alone);
         let asked = node
+            .clone()
+            .or_else(usb)
             .as_deref()
             .map(|node| rustix::fs::access(node, Access::READ_OK | Access::WRITE_OK));
         Some(Seen {
@@ -107,6 +112,14 @@ impl System {
             denied: asked.is_some_and(|asked| asked == Err(rustix::io::Errno::ACCESS)),
             simulated: false,
         })
+    }
+
+    /// The node of a device itself.
+    fn usb_node(&self, folder: &Path) -> Option<String> {
+        let bus: u8 = text(folder, "busnum")?.parse().ok()?;
+        let number: u16 = text(folder, "devnum")?.parse().ok()?;
+        let node = self.dev.join(format!("bus/usb/{bus:03}/{number:03}"));
+        Some(node.to_string_lossy().into_owned())
     }
 
     /// Whether this very visit of the device still goes on.

@@ -4,6 +4,7 @@ use super::{Kind, Parsed, Parser, Rule};
 
 impl Parser<'_> {
     pub(super) fn block(&mut self) -> Parsed<()> {
+        self.no_star()?;
         self.want(":")?;
         if !self.take_kind(Kind::Newline) {
             return self.simple();
@@ -61,6 +62,7 @@ impl Parser<'_> {
         let begin = self.at;
         let shape = self.target_list()?;
         self.assignable(shape, begin)?;
+        self.star = None;
         self.want("in")?;
         self.test_list()?;
         self.loop_block()?;

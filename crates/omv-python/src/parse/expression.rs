@@ -45,10 +45,12 @@ impl Parser<'_> {
     }
 
     fn star_or(&mut self, other: impl Fn(&mut Self) -> Parsed<Shape>) -> Parsed<Shape> {
-        match self.take("*") {
-            true => self.operation(0),
-            false => other(self),
+        let at = self.at;
+        if !self.take("*") {
+            return other(self);
         }
+        self.star = self.star.or(Some(at));
+        self.operation(0)
     }
 
     fn begins_expression(&self) -> bool {
@@ -214,14 +216,7 @@ impl Parser<'_> {
             self.want(")")?;
             return Ok(Shape::Value);
         }
-        let begin = self.at;
-        let shape = self.items(")")?;
-        // A single one without a comma stays what it is.
-        Ok(if self.at == begin + 1 {
-            Shape::Places
-        } else {
-            shape
-        })
+        self.items(")")
     }
 
     /// The inside of a list or tuple, or of a comprehension, and the bracket behind.
@@ -285,9 +280,10 @@ impl Parser<'_> {
     fn comprehension(&mut self) -> Parsed<()> {
         loop {
             if self.take("for") {
-                let begin = self.at;
+                let (begin, star) = (self.at, self.star);
                 let shape = self.target_list()?;
                 self.assignable(shape, begin)?;
+                self.star = star;
                 self.want("in")?;
                 self.or_test()?;
             } else if self.take("if") {

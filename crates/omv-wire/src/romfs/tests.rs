@@ -64,6 +64,33 @@ fn the_layout_of_openmv_is_that_of_its_builder() {
     assert_eq!(ours.len(), 84);
 }
 
+/// The same encoder on 36 entries: sizes around those where a length takes another byte, three
+/// alignments, names of many lengths. The bytes of a file are those of a linear congruence.
+#[test]
+fn generated_images_are_those_of_openmvs_builder() {
+    let sizes = [
+        0, 1, 100, 126, 127, 128, 129, 16_380, 16_383, 16_384, 16_390, 70_000,
+    ];
+    let noise = |seed: usize, length: usize| -> Vec<u8> {
+        let mut state = seed as u32 | 1;
+        let next = |_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        (0..length).map(next).collect()
+    };
+    let mut items = Vec::new();
+    for (at, size) in sizes.into_iter().enumerate() {
+        for (alignment, end) in [(4, "txt"), (16, "tflite"), (32, "bin")] {
+            let name = format!("{}.{end}", "n".repeat(at * 3 + 1));
+            items.push(file(&name, &noise(at, size), alignment));
+        }
+    }
+    let image = write(&items, Layout::OpenMv).unwrap();
+    assert_eq!(image.len(), 410_000);
+    assert_eq!(crate::crc::crc16_xmodem(&image), 0xAB9B);
+}
+
 /// Names and contents, with the place of each content.
 fn flat(entries: &[Entry<'_>], before: &str, rows: &mut Vec<(String, Vec<u8>, usize)>) {
     for entry in entries {

@@ -3,6 +3,8 @@
 //!
 //! One file a family. A new family is a file here and a line in [`all`].
 
+pub mod dfu;
+mod dfu_lines;
 mod omv;
 pub mod spsdk;
 
@@ -37,6 +39,6 @@ pub struct Recording {
 
 /// All of them, in the order they run in.
 pub fn all() -> impl Iterator<Item = &'static Scene> + Clone {
-    let families = [omv::SCENES, spsdk::SCENES];
+    let families = [omv::SCENES, dfu::SCENES, spsdk::SCENES];
     families.into_iter().flatten()
 }

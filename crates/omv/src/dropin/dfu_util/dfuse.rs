@@ -49,7 +49,11 @@ impl Session<'_> {
         let shown = found.name.strip_prefix('@').unwrap_or_default();
         let name = shown.split('/').next().unwrap_or_default();
         let name = format!("DfuSe interface name: \"{name}\"");
+        let is_map = found.map.starts_with('@');
         let Ok(layout) = parsed else {
+            if !is_map {
+                self.say.warn("Could not read name, sscanf returned 0");
+            }
             let text = format!("Failed to parse memory layout for alternate interface {number}");
             return Err(self.say.stop(code::IO, &text));
         };

@@ -315,7 +315,7 @@ pub fn c_number(text: &str) -> (i64, &str) {
 fn number(option: &str, text: &str, say: &mut Say<'_>) -> Result<i64, Stop> {
     match c_number(text) {
         (number, "") if !text.is_empty() => Ok(number),
-        (_, left) if left == text => {
+        _ if text.is_empty() => {
             let text = format!("No digits were found from the argument of --{option}\n");
             Err(say.stop(code::USAGE, &text))
         }

@@ -14,6 +14,10 @@ pub fn run(shop: &Shop) -> Result<()> {
     judges::spsdk_ready(shop)
         .context("the real tools are not ready: `cargo xtask test judges` installs them")?;
     let test = ["test", "-p", "omv", "--test", "dropin_conformance"];
+    shop.cargo(test).env("OMV_JUDGES", &judges).stream()?;
+    judges::openmv_ready(shop)
+        .context("the Python package is not ready: `cargo xtask test judges` installs it")?;
+    let test = ["test", "-p", "omv-camera", "--test", "peer"];
     shop.cargo(test).env("OMV_JUDGES", judges).stream()
 }
 

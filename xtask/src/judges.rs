@@ -23,6 +23,8 @@ const LIMIT: u64 = 4 << 20;
 
 /// NXP's tools: the version whose command lines and results ours are those of.
 const SPSDK: &str = "spsdk==3.12.0";
+/// OpenMV's own client for protocol v2, and what it reads JPEG with.
+const OPENMV: &str = "openmv==1.0.7 pillow==13.0.0";
 /// OpenMV's own updater, which calls dfu-util.
 const OTA: &str = "openmv-ota==1.0.7";
 /// The writer of ROM file systems whose images ours are compared with, and its compiler.
@@ -144,7 +146,22 @@ pub fn fetch(shop: &Shop) -> Result<()> {
     install(shop, &folder.join("ota"), OTA, ota_ready)?;
     install(shop, &spsdk(shop), SPSDK, spsdk_ready)?;
     install(shop, &micropython(shop), MICROPYTHON, micropython_ready)?;
-    install(shop, &models(shop), MODELS, models_ready)
+    install(shop, &models(shop), MODELS, models_ready)?;
+    install(shop, &openmv(shop), OPENMV, openmv_ready)
+}
+
+/// Where OpenMV's own client is installed.
+fn openmv(shop: &Shop) -> PathBuf {
+    folder(shop).join("openmv")
+}
+
+/// Whether OpenMV's own client is installed in the version that is meant.
+///
+/// # Errors
+/// When it is not.
+pub fn openmv_ready(shop: &Shop) -> Result<()> {
+    let mut packages = OPENMV.split(' ');
+    packages.try_for_each(|package| installed(shop, &openmv(shop), package))
 }
 
 /// Whether the interpreter of virtual cameras is there, and the known one.

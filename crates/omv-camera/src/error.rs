@@ -5,6 +5,9 @@ use omv_link::LinkError;
 use omv_plan::Refusal;
 use omv_wire::mboot::status;
 
+use crate::disk::BlockError;
+use crate::files::SaveError;
+
 /// The one error of this library. Each variant has a stable code and one sentence of help.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -40,6 +43,9 @@ pub enum Error {
     /// The link failed.
     #[error(transparent)]
     Link(#[from] LinkError),
+    /// A file was not saved, or a disk does not do what it should.
+    #[error(transparent)]
+    Save(#[from] SaveError),
     /// The camera left the bus when it should not.
     #[error("the camera disappeared while {doing}")]
     Gone {
@@ -252,6 +258,7 @@ impl Error {
             Self::WhichBoard { .. } => "which-board",
             Self::Refused(refusal) => refusal.code(),
             Self::Link(error) => error.code(),
+            Self::Save(error) => error.code(),
             Self::Gone { .. } => "camera-gone",
             Self::Status { .. } => "camera-refused",
             Self::Dfu { .. } => "dfu-refused",
@@ -297,6 +304,7 @@ impl Error {
             Self::WhichBoard { .. } => "Say which board it is; the name is printed on the camera.",
             Self::Refused(refusal) => refusal.help(),
             Self::Link(error) => error.help(),
+            Self::Save(error) => error.help(),
             Self::Gone { .. } => {
                 "Check the cable, plug the camera in again and repeat the command: it looks at the camera anew and goes on from there."
             }
@@ -378,5 +386,17 @@ impl Error {
             }
             Self::NotKept(_) => "Free some space or name another file; nothing was erased.",
         }
+    }
+}
+
+impl From<omv_fat::Refusal> for Error {
+    fn from(refusal: omv_fat::Refusal) -> Self {
+        Self::Save(refusal.into())
+    }
+}
+
+impl From<BlockError> for Error {
+    fn from(error: BlockError) -> Self {
+        Self::Save(error.into())
     }
 }

@@ -241,8 +241,11 @@ fn a_power_cut_at_any_sector_of_a_card_leaves_the_old_file_or_the_new_and_every_
     assert!(cuts > 100, "{cuts}");
 }
 
+/// Makes what is left of a sector from what it held and what it should have held.
+type Tear = fn(&[u8], &[u8]) -> Vec<u8>;
+
 /// Half erased; erased; half written; written but for some cells.
-const TORN: [fn(&[u8], &[u8]) -> Vec<u8>; 4] = [
+const TORN: [Tear; 4] = [
     |before, _| {
         let half = before.len() / 2;
         let erased = before.iter().enumerate();

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use omv_boards::{Board, State};
 use omv_camera::{Error, Event, Found, Looked, Stop, find, look, select, wait_for_camera};
@@ -42,7 +42,37 @@ struct Inside {
     keeper: RefCell<Option<Keeper>>,
 }
 
+/// Keeps a camera inside this process from living faster than the person who watches it.
+pub struct Pace {
+    bus: Option<VirtualBus>,
+    since: Instant,
+    then: Duration,
+}
+
+impl Pace {
+    /// Rests until as much time has passed here as on the camera. Its clock stands still
+    /// meanwhile: it only runs while somebody waits for it.
+    pub fn keep(&self) {
+        if let Some(bus) = &self.bus {
+            let lived = bus.now().saturating_sub(self.then);
+            let ahead = lived.saturating_sub(self.since.elapsed());
+            std::thread::sleep(ahead.min(Duration::from_millis(100)));
+        }
+    }
+}
+
 impl Bench {
+    /// A pace to live at, from now on.
+    pub fn pace(&self) -> Pace {
+        let bus = self.inside.as_ref().map(|inside| inside.bus.clone());
+        let then = bus.as_ref().map_or(Duration::ZERO, Bus::now);
+        Pace {
+            bus,
+            since: Instant::now(),
+            then,
+        }
+    }
+
     /// Gathers the buses for a command.
     ///
     /// `who` is what others are told who find a camera taken: `omv flash`.

@@ -44,11 +44,19 @@ Use it:
 Files:
   romfs        Images of the read-only file system: make, look into, read, write
 
+Files on its disk:
+  save         Put a script on the camera, prove that it is there, restart
+  cp           Copy a file to the camera or from it
+  ls           What is on its disk
+  cat          Print a file of it
+  rm, mkdir    Remove a file, make a folder
+  df           How full it is
+
 Keep safe:
   backup       Save a region of a camera's flash to a file
   restore      Put a saved region back
   erase        Erase the camera's internal disk
-  disk         Check, repair, rescue and format cards and disk images
+  disk         Check, test, repair, rescue and format cards and disk images
 
 Neural networks:
   model        What a network needs, and which cameras run it
@@ -157,7 +165,28 @@ pub enum Command {
     /// Erase the camera's internal disk; it makes a new, empty one when it starts
     #[command(after_help = "Examples:\n  omv erase disk\n  omv erase disk --backup disk.img")]
     Erase(Erase),
-    /// Check, repair, rescue and format cards and disk images
+    /// Put a script on the camera, prove that it is there, restart
+    ///
+    /// Written sector by sector so that a pulled cable leaves the old script or the new one, and
+    /// read back twice, because firmware can hide the errors of a card.
+    #[command(
+        after_help = "Examples:\n  omv save blink.py\n  omv save blink.py --as boot.py --no-reset\n  omv save blink.py --disk /dev/sdb"
+    )]
+    Save(crate::cmd::files::args::Save),
+    /// Copy a file to the camera or from it
+    #[command(after_help = "Examples:\n  omv cp model.tflite :model.tflite\n  omv cp :log.txt .")]
+    Cp(crate::cmd::files::args::Cp),
+    /// What is on the camera's disk
+    Ls(crate::cmd::files::args::Ls),
+    /// Print a file of the camera's disk
+    Cat(crate::cmd::files::args::Cat),
+    /// Remove a file or an empty folder from the camera's disk
+    Rm(crate::cmd::files::args::Rm),
+    /// Make a folder on the camera's disk
+    Mkdir(crate::cmd::files::args::MkDir),
+    /// How full the camera's disk is
+    Df(crate::cmd::files::args::Df),
+    /// Check, test, repair, rescue and format cards and disk images
     Disk(crate::cmd::disk::args::Disk),
     /// Restart a camera, or send it into its bootloader
     #[command(after_help = "Examples:\n  omv reset\n  omv reset --bootloader")]

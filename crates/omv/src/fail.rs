@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use omv_camera::Error;
+use omv_camera::files::SaveError;
 use omv_plan::Refusal;
 
 /// Why a command failed.
@@ -161,12 +162,19 @@ fn exit_of(error: &Error) -> u8 {
         | "rom-refused" | "other-bootloader" | "too-fast" | "vendor-program" | "not-running"
         | "request-refused" | "no-answer" | "will-not-stop" | "bad-descriptors" | "bad-peer"
         | "no-function" | "device-stuck" => 6,
-        "verify-failed" => 7,
+        "verify-failed" | "disk-returned-other-data" => 7,
         "no-partition" | "other-chip" | "not-in-firmware" | "script-too-large"
         | "script-not-text" | "no-channel" => 9,
         "no-hands" | "boot-fuse-clear" => 8,
         "stopped" => 130,
-        _ if matches!(error, Error::Refused(_)) => 9,
+        "disk-read-only" | "disk-unreadable" | "disk-unwritable" => 1,
+        _ if matches!(
+            error,
+            Error::Refused(_) | Error::Save(SaveError::Refused(_))
+        ) =>
+        {
+            9
+        }
         _ => 1,
     }
 }

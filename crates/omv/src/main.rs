@@ -57,7 +57,7 @@ fn main() -> ExitCode {
             Ok(exit) => return ExitCode::from(exit),
             Err(fail) => Err(fail),
         },
-        Command::Disk(args) => match cmd::disk::run(args, &output) {
+        Command::Disk(args) => match cmd::disk::run(&cli.common, args, &output) {
             Ok(exit) => return ExitCode::from(exit),
             Err(fail) => Err(fail),
         },
@@ -81,6 +81,13 @@ fn main() -> ExitCode {
             Ok(exit) => return ExitCode::from(exit),
             Err(fail) => Err(fail),
         },
+        Command::Save(args) => cmd::files::save(&cli.common, args, &output),
+        Command::Cp(args) => cmd::files::cp(&cli.common, args, &output),
+        Command::Ls(args) => cmd::files::ls(&cli.common, args, &output),
+        Command::Cat(args) => cmd::files::cat(&cli.common, args, &output),
+        Command::Rm(args) => cmd::files::rm(&cli.common, args, &output),
+        Command::Mkdir(args) => cmd::files::mkdir(&cli.common, args, &output),
+        Command::Df(args) => cmd::files::df(&cli.common, args, &output),
         Command::Model(args) => cmd::model::run(&cli.common, args, &output),
         Command::Sim(args) => cmd::sim::run(&cli.common, args, &output),
         Command::Blhost { words } => return dropin::run(dropin::Tool::Blhost, words),

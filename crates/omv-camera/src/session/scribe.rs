@@ -28,6 +28,8 @@ pub(super) struct Scribe {
 
 struct Script {
     started: bool,
+    /// The camera was silent when it was sent: text is its text.
+    to_silence: bool,
     stopped: bool,
 }
 
@@ -52,8 +54,18 @@ impl Scribe {
 
     /// A script was sent; it starts any moment.
     pub(super) fn sent(&mut self) {
+        self.send(false);
+    }
+
+    /// The same on a camera that was idle and has said all: what it says now, the script says.
+    pub(super) fn sent_to_silence(&mut self) {
+        self.send(true);
+    }
+
+    fn send(&mut self, to_silence: bool) {
         self.script = Some(Script {
             started: false,
+            to_silence,
             stopped: false,
         });
         self.tail.clear();
@@ -148,6 +160,10 @@ impl Scribe {
 
     /// Parts what the script prints from what the firmware says behind it.
     fn script_text(&mut self, text: &[u8]) {
+        let speaks = |script: &Script| script.to_silence && !script.started;
+        if !text.is_empty() && self.script.as_ref().is_some_and(speaks) {
+            self.started();
+        }
         if !self.behind.is_empty() {
             self.behind.extend_from_slice(text);
             return;

@@ -4,13 +4,16 @@
 //! ```text
 //!   print TEXT      sleep MS         raise NAME TEXT     spin      flood
 //!   frames N W H    a numbered grayscale picture every 20 ms      stream W H     without a pause
-//!   jpeg N BYTES    files of that size                            lie            a false header
+//!   jpeg N BYTES    files of that size      file PATH    that file, without a pause
+//!   lie             a false header
 //!   busy N                 N times: a numbered line, three pictures, a pause
 //!   channel NAME    registers a channel that keeps what is written
 //! ```
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 pub mod bus;
+#[cfg(target_os = "linux")]
+pub mod pty;
 mod stage;
 
 use std::time::Duration;
@@ -21,6 +24,7 @@ use omv_wire::v2::parser::Event;
 use omv_wire::v2::records::{Memory, SysInfo, Version};
 use omv_wire::{Input, Machine, Turn};
 
+#[allow(unused_imports, reason = "each test binary uses its part")]
 pub use stage::{Stage, frame_number};
 
 const MS: Duration = Duration::from_millis(1);

@@ -38,6 +38,8 @@ pub struct Stage {
     pub made: u32,
     left: u32,
     endless: Option<(u32, u32)>,
+    /// What an endless script shows instead of numbered pictures.
+    file: Vec<u8>,
     custom: Option<(Channel, Vec<u8>)>,
     pub events: Vec<Event>,
     pub execs: u32,
@@ -59,6 +61,10 @@ impl Stage {
         let fits = &text[text.len().saturating_sub(RING)..];
         self.thrown += text.len() - fits.len();
         self.ring.extend(fits);
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.running
     }
 
     pub fn text_waits(&self) -> bool {
@@ -88,7 +94,13 @@ impl Stage {
             if let Some((width, height)) = self.endless {
                 self.due = now;
                 if self.frame.is_none() && self.streaming {
-                    self.store(width, height);
+                    match self.file.len() {
+                        0 => self.store(width, height),
+                        size => {
+                            let file = self.file.clone();
+                            self.put(header(width, height, Format::JPEG, size as u32), file);
+                        }
+                    }
                 }
                 return;
             }
@@ -146,6 +158,10 @@ impl Stage {
                     self.acts.push_front(format!("jpeg {} {size}", count - 1));
                 }
                 self.due = now + 20 * MS;
+            }
+            ("file", _) => {
+                self.file = std::fs::read(rest).unwrap();
+                self.endless = Some((640, 480));
             }
             ("lie", _) => self.put(header(640, 480, Format::GRAYSCALE, 1), vec![1; 100]),
             ("channel", _) => {

@@ -14,6 +14,7 @@
 
 mod console;
 mod control;
+mod drives;
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;
 pub mod health;
@@ -35,6 +36,7 @@ use crate::hold::{self, Hold};
 use crate::{Bus, Device, Function, Link, LinkError, Seen};
 use console::Console;
 use control::Control;
+pub use drives::{Drive, drives};
 #[cfg(not(target_os = "linux"))]
 pub use elsewhere::System;
 use hid::Hid;

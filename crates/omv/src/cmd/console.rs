@@ -28,7 +28,9 @@ pub fn run(common: &Common, args: &Console, output: &Output) -> Result<(), Fail>
     });
     let mut log = args.log.as_deref().map(Log::open).transpose()?;
     let mut cleaner = Cleaner::new();
+    let pace = live.bench.pace();
     while !live.bench.stop.asked() {
+        pace.keep();
         match watch.next(LOOK) {
             Some(Notice::Text(bytes)) => {
                 let text = cleaner.push(&bytes);

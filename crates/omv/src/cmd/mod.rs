@@ -4,6 +4,7 @@ pub mod channel;
 pub mod console;
 pub mod disk;
 pub mod doctor;
+pub mod files;
 pub mod flash;
 pub mod info;
 pub mod list;

@@ -147,7 +147,9 @@ impl Runner<'_> {
         let mut started = false;
         // Why it was stopped, and until when its end is waited for.
         let mut stopped: Option<(Over, Instant)> = None;
+        let pace = live.bench.pace();
         loop {
+            pace.keep();
             let notice = self.watch.next(LOOK);
             let idle = notice.is_none();
             match notice {

@@ -102,7 +102,9 @@ pub fn record(common: &Common, args: &Record, output: &Output) -> Result<(), Fai
     let mut film = Film::create(&args.file)?;
     let (mut told, mut last) = (Instant::now(), Instant::now());
     let mut silent = false;
+    let pace = live.bench.pace();
     loop {
+        pace.keep();
         let enough = args.frames.is_some_and(|frames| film.frames() >= frames)
             || args
                 .seconds

@@ -59,7 +59,9 @@ fn show(live: &Live, terminal: &Terminal, keys: &Keys) -> Result<u64, Fail> {
     };
     let mut out = io::stdout();
     let mut state = "waiting for a picture; `q` leaves".to_owned();
+    let clock = live.bench.pace();
     loop {
+        clock.keep();
         if live.bench.stop.asked() || keys.pressed().is_some_and(|key| LEAVE.contains(&key)) {
             return Ok(watch.dropped().frames);
         }

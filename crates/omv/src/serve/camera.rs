@@ -19,7 +19,7 @@ use omv_link::Bus;
 use serde_json::{Value, json};
 
 use super::hub::Hub;
-use crate::bench::Bench;
+use crate::bench::{Bench, Pace};
 use crate::fail::Fail;
 use crate::output::clean;
 use crate::record::{Film, Recorded};
@@ -96,7 +96,7 @@ impl Camera {
             match self.open(bench) {
                 Ok(session) => {
                     told.clear();
-                    self.follow(&session);
+                    self.follow(&session, &bench.pace());
                     *lock(&self.session) = None;
                     session.close();
                 }
@@ -123,7 +123,7 @@ impl Camera {
     }
 
     /// Fills the hub until the camera or the program ends.
-    fn follow(&self, session: &Session) {
+    fn follow(&self, session: &Session, pace: &Pace) {
         let watch = session.watch();
         let mut cleaner = Cleaner::new();
         self.say_who(session, "running");
@@ -131,6 +131,7 @@ impl Camera {
             self.hub.tell("running", json!({ "running": true }));
         }
         while !self.stop.asked() {
+            pace.keep();
             let Some(notice) = watch.next(LOOK) else {
                 if watch.is_closed() {
                     return;

@@ -128,7 +128,7 @@ impl Line {
             }
             self.started = Watching::default();
             self.stale = true;
-            self.scribe.sent();
+            self.scribe.sent_to_silence();
             self.tell(Opcode::SCRIPT_EXEC, &script)?;
             if self.has_started()? {
                 self.stale = false;

@@ -25,6 +25,13 @@ pub enum Action {
         after_help = "Examples:\n  omv disk repair /dev/sdb --dry-run\n  omv disk repair disk.img --yes"
     )]
     Repair(Repair),
+    /// Whether a card is what it says: its size, and whether it keeps what is written
+    ///
+    /// Exit code 11 means that it is not.
+    #[command(
+        after_help = "Examples:\n  omv disk test\n  omv disk test /dev/sdb --mode capacity\n  omv disk test /dev/sdb --mode full --erase"
+    )]
+    Test(Test),
     /// Take a repair back
     #[command(after_help = "Example:\n  omv disk undo disk.img omv-undo.txt")]
     Undo(Undo),
@@ -68,6 +75,29 @@ pub struct Repair {
     /// Bytes in a sector of the medium
     #[arg(long, value_name = "BYTES", value_parser = sector_size)]
     pub sector_size: Option<u32>,
+}
+
+/// How thorough a test is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TestMode {
+    /// The size, and samples read twice; nothing stays changed
+    Quick,
+    /// The size; nothing stays changed
+    Capacity,
+    /// Every block written and read twice; everything on the disk is lost
+    Full,
+}
+
+#[derive(Debug, Args)]
+pub struct Test {
+    /// A block device or an image file; without this, the disk of the camera
+    pub disk: Option<PathBuf>,
+    /// How thorough
+    #[arg(long, value_enum, default_value_t = TestMode::Quick)]
+    pub mode: TestMode,
+    /// Agree that a full test overwrites everything
+    #[arg(long)]
+    pub erase: bool,
 }
 
 #[derive(Debug, Args)]

@@ -95,6 +95,11 @@ impl FileDisk {
         self.sectors * u64::from(self.sector)
     }
 
+    /// Makes the system forget what it remembers of the disk, so that reading is reading.
+    pub fn forget(&self) {
+        system::forget(&self.file);
+    }
+
     fn seek(&mut self, first: u64, length: usize) -> Result<(), Fault> {
         let count = length as u64 / u64::from(self.sector);
         if first
@@ -163,7 +168,7 @@ pub fn removable(path: &Path) -> Result<(), Fail> {
 
 #[cfg(target_os = "linux")]
 mod system {
-    use super::{OpenOptions, Path, PathBuf};
+    use super::{File, OpenOptions, Path, PathBuf};
     use std::fs::{self, Metadata};
     use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 
@@ -172,6 +177,11 @@ mod system {
 
     pub fn is_device(meta: &Metadata) -> bool {
         meta.file_type().is_block_device()
+    }
+
+    pub fn forget(file: &File) {
+        // What the system refuses to forget is read from memory, which a test says.
+        let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
     }
 
     pub fn alone(options: &mut OpenOptions) {
@@ -242,8 +252,10 @@ mod system {
 
 #[cfg(not(target_os = "linux"))]
 mod system {
-    use super::{OpenOptions, Path, PathBuf};
+    use super::{File, OpenOptions, Path, PathBuf};
     use std::fs::Metadata;
+
+    pub fn forget(_: &File) {}
 
     pub fn is_device(meta: &Metadata) -> bool {
         !meta.is_file()

@@ -13,10 +13,12 @@ mod image;
 mod repair;
 mod rescue;
 mod screen;
+mod test;
 mod undo;
 
 use args::{Action, Disk};
 
+use crate::cli::Common;
 use crate::fail::Fail;
 use crate::output::Output;
 
@@ -24,10 +26,11 @@ use crate::output::Output;
 const WRONG: u8 = 11;
 
 /// Runs the command.
-pub fn run(args: &Disk, output: &Output) -> Result<u8, Fail> {
+pub fn run(common: &Common, args: &Disk, output: &Output) -> Result<u8, Fail> {
     match &args.action {
         Action::Check(args) => check::run(args, output),
         Action::Repair(args) => repair::run(args, output),
+        Action::Test(args) => test::run(common, args, output),
         Action::Undo(args) => undo::run(args, output).map(|()| 0),
         Action::Rescue(args) => rescue::run(args, output).map(|()| 0),
         Action::Format(args) => format::run(args, output).map(|()| 0),

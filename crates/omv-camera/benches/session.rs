@@ -1,0 +1,163 @@
+//! Our host beside the `openmv` package for Python, on the same pseudo terminal and the same
+//! virtual camera, which keeps the firmware's rule of one lock in more than 10 ms.
+//!
+//! `OMV_JUDGES=target/judges cargo bench -p omv-camera --bench session` prints one table.
+
+#[path = "../tests/acting/mod.rs"]
+mod acting;
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use acting::pty::Terminal;
+use omv_camera::session::{Appetite, Frames, Notice, Options, Preview, Session};
+
+const LENGTH: Duration = Duration::from_secs(4);
+
+struct Row {
+    frames: f64,
+    megabytes: f64,
+    cpu_per_megabyte: f64,
+    first: f64,
+    peak_mib: f64,
+}
+
+/// Seconds of processor time of threads whose name begins so.
+fn cpu(names: &[&str]) -> f64 {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let mine = tasks.flatten().filter(|task| {
+        let name = std::fs::read_to_string(task.path().join("comm")).unwrap_or_default();
+        names.iter().any(|wanted| name.starts_with(wanted))
+    });
+    mine.filter_map(|task| {
+        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split(' ').next()?.parse::<f64>().ok()
+    })
+    .sum::<f64>()
+        / 1e9
+}
+
+fn peak_mib() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM"))
+        .unwrap();
+    let kib: f64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    kib / 1024.0
+}
+
+fn ours(script: &str) -> Row {
+    const THREADS: [&str; 2] = ["camera", "session"];
+    let terminal = Terminal::new();
+    let looked = terminal.look();
+    let begun = Instant::now();
+    let options = Options::default().preview(Preview::Raw {
+        width: 2048,
+        height: 2048,
+    });
+    let session = Session::open(&looked, options).unwrap();
+    let watch = session.watch_with(Appetite {
+        frames: Frames::Latest,
+        text: 0,
+    });
+    session.run(script.as_bytes()).unwrap();
+    let next = || loop {
+        match watch.next(Duration::from_secs(5)) {
+            Some(Notice::Frame(frame)) => return frame.data.len(),
+            Some(_) => {}
+            None => panic!("no frame"),
+        }
+    };
+    next();
+    let first = begun.elapsed().as_secs_f64();
+    let (start, before) = (Instant::now(), cpu(&THREADS));
+    let (mut frames, mut bytes) = (0_u32, 0);
+    while start.elapsed() < LENGTH {
+        bytes += next();
+        frames += 1;
+    }
+    let (time, used) = (start.elapsed().as_secs_f64(), cpu(&THREADS) - before);
+    session.close();
+    let megabytes = bytes as f64 / 1e6;
+    Row {
+        frames: f64::from(frames) / time,
+        megabytes: megabytes / time,
+        cpu_per_megabyte: used / megabytes,
+        first,
+        peak_mib: peak_mib(),
+    }
+}
+
+fn theirs(script: &str, options: &[&str]) -> Option<Row> {
+    let judges = std::env::var_os("OMV_JUDGES")?;
+    let terminal = Terminal::new();
+    let driver = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peer/driver.py");
+    let output = Command::new(PathBuf::from(judges).join("openmv/bin/python"))
+        .args([driver, &terminal.path, "frames", "seconds=4"])
+        .arg(format!("script=\"{script}\""))
+        .args(options)
+        .output()
+        .expect("the package is installed: `cargo xtask test judges`");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let number = |key: &str| -> f64 {
+        let at = text.find(&format!("\"{key}\": ")).expect(&text) + key.len() + 4;
+        let rest = &text[at..];
+        let end = rest.find([',', '}']).unwrap();
+        rest[..end].parse().unwrap()
+    };
+    let (time, megabytes) = (number("seconds"), number("bytes") / 1e6);
+    Some(Row {
+        frames: number("frames") / time,
+        megabytes: megabytes / time,
+        cpu_per_megabyte: number("cpu") / megabytes.max(1e-9),
+        first: number("first"),
+        peak_mib: number("rss") / 1024.0,
+    })
+}
+
+/// A picture of about 30 KB, made by the imaging library that the package brings along.
+fn jpeg() -> PathBuf {
+    let path = std::env::temp_dir().join(format!("omv-bench-{}.jpg", std::process::id()));
+    let judges =
+        std::env::var_os("OMV_JUDGES").expect("`cargo xtask bench` says where the judges are");
+    let make = "import sys\nfrom PIL import Image\nImage.effect_noise((640, 480), 40).save(sys.argv[1], quality=12)";
+    let made = Command::new(PathBuf::from(judges).join("openmv/bin/python"))
+        .args(["-c", make])
+        .arg(&path)
+        .status();
+    assert!(made.expect("the package is installed").success());
+    println!(
+        "the JPEG has {} bytes",
+        std::fs::metadata(&path).unwrap().len()
+    );
+    path
+}
+
+fn main() {
+    println!(
+        "{:34} {:>8} {:>8} {:>10} {:>8} {:>8}",
+        "", "frames/s", "MB/s", "CPU s/MB", "first s", "peak MiB"
+    );
+    let show = |name: &str, row: Row| {
+        println!(
+            "{name:34} {:8.1} {:8.2} {:10.4} {:8.3} {:8.1}",
+            row.frames, row.megabytes, row.cpu_per_megabyte, row.first, row.peak_mib
+        );
+    };
+    let picture = format!("file {}", jpeg().display());
+    for (name, script) in [
+        ("VGA grayscale", "stream 640 480"),
+        ("30 KB JPEG", picture.as_str()),
+        ("2 MB frames", "stream 2000 1000"),
+    ] {
+        show(&format!("{name}, omv"), ours(script));
+        // Its conversion to RGB is part of its read and stays in.
+        for (how, options) in [("as it comes", &[][..]), ("no ack", &["ack=false"][..])] {
+            if let Some(row) = theirs(script, options) {
+                show(&format!("{name}, openmv, {how}"), row);
+            }
+        }
+    }
+}

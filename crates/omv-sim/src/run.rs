@@ -9,11 +9,14 @@ use omv_wire::usb::{
     Transfer, request,
 };
 use omv_wire::v2::Leave;
-use omv_wire::v2::channels::Idle;
+use omv_wire::v2::parser::Event;
 use omv_wire::v2::records::SysInfo;
 use omv_wire::{Input, Machine, Turn, v1, v2};
 
 use crate::Face;
+use crate::Setup as Surroundings;
+use crate::medium;
+use crate::running::{Facts, Happened, Leaving, Running, STDIN, STDOUT, STREAM, Shared};
 
 /// Notification endpoint, data OUT, data IN.
 const ENDPOINTS: (u8, u8, u8) = (1, 2, 2);
@@ -54,25 +57,50 @@ pub struct Body {
 
 /// One of the two protocols.
 enum Talk {
-    V1(Box<v1::camera::Camera>),
-    V2(Box<v2::camera::Camera<Idle>>),
+    V1(Box<v1::camera::Camera<Shared>>),
+    V2(Box<v2::camera::Camera<Shared>>),
 }
+
+/// How running firmware leaves the bus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goodbye {
+    /// The chip resets.
+    Reset,
+    /// It goes into its bootloader.
+    Bootloader,
+    /// It sleeps, for this long, and then resets.
+    Sleep(Option<Duration>),
+}
+
+/// Bytes for the host that wait in the camera; more than this and it stops talking until some are
+/// taken, as its USB endpoint does.
+const AHEAD: usize = 1 << 16;
 
 /// Running firmware on USB.
 pub struct RunFace {
     firmware: Firmware,
     body: Body,
+    running: Running,
     talk: Talk,
     coding: LineCoding,
     dtr: bool,
     ready: VecDeque<u8>,
     wake: Duration,
-    left: Option<Leave>,
+    left: Option<Goodbye>,
 }
 
 impl RunFace {
-    /// Firmware that just came up on a camera.
-    pub fn new(firmware: Firmware, body: Body) -> Self {
+    /// Firmware that just came up on a camera, with its internal disk and where the volume on that
+    /// begins.
+    pub fn new(
+        firmware: Firmware,
+        body: Body,
+        setup: Surroundings,
+        flash: Option<(medium::Shared, u64)>,
+    ) -> Self {
+        let facts = Facts::of(&firmware, &body);
+        let running = Running::new(facts, setup, flash);
+        let works = running.works().clone();
         let Version {
             major,
             minor,
@@ -80,13 +108,14 @@ impl RunFace {
         } = firmware.version;
         let version = [major as u8, minor as u8, patch as u8];
         let talk = if firmware.version.major >= 5 {
-            Talk::V2(Box::new(v2_camera(&firmware, version, &body)))
+            Talk::V2(Box::new(v2_camera(&firmware, version, &body, works)))
         } else {
-            Talk::V1(Box::new(v1_camera(&firmware, version, &body)))
+            Talk::V1(Box::new(v1_camera(&firmware, version, &body, works)))
         };
         Self {
             firmware,
             body,
+            running,
             talk,
             coding: LineCoding {
                 rate: 115_200,
@@ -111,8 +140,13 @@ impl RunFace {
         &self.body.serial
     }
 
+    /// Its insides, for tests and for whoever shows its disk.
+    pub fn running(&self) -> &Running {
+        &self.running
+    }
+
     /// How it wants to leave the bus.
-    pub fn leaves(&mut self, now: Duration) -> Option<Leave> {
+    pub fn leaves(&mut self, now: Duration) -> Option<Goodbye> {
         self.work(now);
         self.left
     }
@@ -126,6 +160,58 @@ impl RunFace {
 
     fn work(&mut self, now: Duration) {
         while self.left.is_none() {
+            self.running.step(now);
+            self.tell_all();
+            self.talk_on(now);
+            let wishes = self.running.works().inside().wish.is_some();
+            let leaving = self.running.leaving().map(|leaving| match leaving {
+                Leaving::Reset => Goodbye::Reset,
+                Leaving::Bootloader => Goodbye::Bootloader,
+                Leaving::Sleep(time) => Goodbye::Sleep(time),
+            });
+            self.left = self.left.or(leaving);
+            if !wishes && self.running.next() > now {
+                return;
+            }
+        }
+    }
+
+    /// The host closed the port: whatever is under way is given up.
+    fn hang_up(&mut self, now: Duration) {
+        self.ready.clear();
+        if let Talk::V2(camera) = &mut self.talk {
+            camera.feed(now, Input::Gone);
+        }
+    }
+
+    /// Tells the host what happened, if it listens and its protocol has words for it.
+    fn tell_all(&mut self) {
+        let listens = self.listens();
+        let happened = std::mem::take(&mut self.running.works().inside().happened);
+        let Talk::V2(camera) = &mut self.talk else {
+            return;
+        };
+        for happened in happened {
+            let (channel, code) = match happened {
+                Happened::Script(on) => (STDIN, Some(u16::from(on))),
+                Happened::Text => (STDOUT, None),
+                Happened::Frame => (STREAM, None),
+                Happened::Channel(id, code) => (id, Some(code)),
+                Happened::Registered => (0, Some(0)),
+                Happened::SoftReboot => {
+                    camera.soft_reboot();
+                    continue;
+                }
+            };
+            if listens {
+                camera.tell(Event { channel, code });
+            }
+        }
+    }
+
+    /// Lets the protocol say what it has to say, as far as the host takes it.
+    fn talk_on(&mut self, now: Duration) {
+        while self.ready.len() < AHEAD {
             let turn = match &mut self.talk {
                 Talk::V1(camera) => camera.poll(now),
                 Talk::V2(camera) => camera.poll(now),
@@ -137,7 +223,11 @@ impl RunFace {
                     self.wake = until;
                     return;
                 }
-                Turn::Done(leave) => self.left = Some(leave),
+                Turn::Done(Leave::Reset) => self.left = Some(Goodbye::Reset),
+                Turn::Done(_) => self.left = Some(Goodbye::Bootloader),
+            }
+            if self.left.is_some() {
+                return;
             }
         }
     }
@@ -151,7 +241,12 @@ fn packet(board: &Board) -> usize {
     }
 }
 
-fn v1_camera(firmware: &Firmware, version: [u8; 3], body: &Body) -> v1::camera::Camera {
+fn v1_camera(
+    firmware: &Firmware,
+    version: [u8; 3],
+    body: &Body,
+    works: Shared,
+) -> v1::camera::Camera<Shared> {
     let forgiving = Version {
         major: 4,
         minor: 8,
@@ -176,16 +271,22 @@ fn v1_camera(firmware: &Firmware, version: [u8; 3], body: &Body) -> v1::camera::
         sensor: None,
         running: false,
     };
-    v1::camera::Camera::new(personality)
+    v1::camera::Camera::with(personality, works)
 }
 
-fn v2_camera(firmware: &Firmware, version: [u8; 3], body: &Body) -> v2::camera::Camera<Idle> {
+fn v2_camera(
+    firmware: &Firmware,
+    version: [u8; 3],
+    body: &Body,
+    works: Shared,
+) -> v2::camera::Camera<Shared> {
     let facts = body.board.v2;
+    let sensor = works.inside().facts.sensor;
     let info = SysInfo {
         cpu_id: body.cpu_id,
         uid: body.uid,
         usb: (firmware.usb.vid, firmware.usb.pid),
-        sensors: [0; 3],
+        sensors: [sensor, 0, 0],
         hw_caps: [facts.map_or(0, |facts| facts.hw_caps), 0],
         frame_buffer: 0,
         stream_buffer: facts.map_or(0, |facts| facts.stream_kib),
@@ -200,7 +301,7 @@ fn v2_camera(firmware: &Firmware, version: [u8; 3], body: &Body) -> v2::camera::
         info,
         memory: Vec::new(),
     };
-    v2::camera::Camera::new(personality, Idle::new(true))
+    v2::camera::Camera::new(personality, works)
 }
 
 impl Face for RunFace {
@@ -278,11 +379,17 @@ impl Face for RunFace {
                 self.coding = LineCoding::decode(data).ok()?;
                 self.ready.clear();
                 if self.coding.rate == LineCoding::TOUCH_RATE {
-                    self.left = Some(Leave::Bootloader);
+                    self.left = Some(Goodbye::Bootloader);
                 }
             }
             (0xA1, request::GET_LINE_CODING) => return Some(self.coding.encode().to_vec()),
-            (0x21, request::SET_CONTROL_LINE_STATE) => self.dtr = setup.value & 1 != 0,
+            (0x21, request::SET_CONTROL_LINE_STATE) => {
+                let listened = self.listens();
+                self.dtr = setup.value & 1 != 0;
+                if listened && !self.dtr {
+                    self.hang_up(now);
+                }
+            }
             (0x21, request::SEND_BREAK) => {}
             _ => return None,
         }
@@ -309,7 +416,9 @@ impl Face for RunFace {
         }
         self.work(now);
         let count = self.ready.len().min(limit);
-        (count > 0).then(|| self.ready.drain(..count).collect())
+        let bytes = (count > 0).then(|| self.ready.drain(..count).collect());
+        self.talk_on(now);
+        bytes
     }
 
     fn transfer_time(&self, _endpoint: u8, bytes: usize) -> Duration {
@@ -317,7 +426,8 @@ impl Face for RunFace {
     }
 
     fn next(&self, now: Duration) -> Option<Duration> {
-        Some(self.wake).filter(|at| *at > now && *at < Duration::MAX)
+        let next = self.wake.min(self.running.next());
+        Some(next).filter(|at| *at > now && *at < Duration::MAX)
     }
 }
 

@@ -22,6 +22,7 @@ mod cmd;
 mod dropin;
 mod fail;
 mod files;
+mod interpreter;
 mod output;
 mod picture;
 mod record;

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use omv_boards::{Board, State, Version};
 use omv_sim::dfu::{Bootloader, DfuCamera, Generation, Quirks, Wish};
+use omv_sim::medium::{FileCard, MemoryCard, Shared};
 use omv_sim::rt1062::{self, Rt1062, sample};
+use omv_sim::scene::Scene;
 use omv_sim::state::{self, Kept, Loaded, StateError};
-use omv_sim::{Camera, Hand};
+use omv_sim::{Camera, Hand, Setup};
 
 use crate::fail::Fail;
 use crate::files;
+use crate::interpreter;
 
 /// Size of the sample firmware an RT1062 is made with, bytes.
 const FIRMWARE_SIZE: usize = 0x18_0000;
@@ -28,6 +31,12 @@ pub struct Spec {
     pub bootloader: Option<String>,
     /// Names of quirks.
     pub quirks: Vec<String>,
+    /// What its sensor looks at: the name of a scene, or a folder of pictures.
+    pub scene: Option<String>,
+    /// Frames of its sensor in a second.
+    pub fps: Option<f64>,
+    /// The card in its slot: an image file, or the size of an empty one in MiB.
+    pub sd: Option<String>,
     /// The file that keeps it.
     pub file: Option<PathBuf>,
 }
@@ -63,8 +72,17 @@ impl Spec {
                 "firmware" => spec.firmware = Some(value.to_owned()),
                 "bootloader" => spec.bootloader = Some(value.to_owned()),
                 "quirk" => spec.quirks.push(value.to_owned()),
+                "scene" => spec.scene = Some(value.to_owned()),
+                "sd" => spec.sd = Some(value.to_owned()),
+                "fps" => {
+                    let some = || "A number of frames a second, such as 30".to_owned();
+                    let fps = value.parse().ok().filter(|fps: &f64| *fps > 0.0);
+                    spec.fps = Some(fps.ok_or_else(|| unknown("fps", value, some))?);
+                }
                 _ => {
-                    let keys = || "There are: state, firmware, bootloader, quirk".to_owned();
+                    let keys = || {
+                        "There are: state, firmware, bootloader, quirk, scene, fps, sd".to_owned()
+                    };
                     return Err(unknown("key", key, keys));
                 }
             }
@@ -80,11 +98,31 @@ impl Spec {
             let help = format!("There are: {}", models().join(", "));
             return Err(Fail::Usage { what, help });
         };
-        match self.file.as_deref().filter(|file| file.exists()) {
+        let mut made = match self.file.as_deref().filter(|file| file.exists()) {
             Some(file) => self.load(board, file),
             None if board.mboot.is_some() => self.make_rt1062(),
             None => self.make_other(board),
-        }
+        }?;
+        made.camera.set_up(self.set_up()?);
+        Ok(made)
+    }
+
+    /// What its firmware finds around it.
+    fn set_up(&self) -> Result<Setup, Fail> {
+        let card = self.sd.as_deref().map(card).transpose()?;
+        let scene = match self.scene.as_deref() {
+            None => Scene::default(),
+            Some(name) => Scene::parse(name).map_err(|error| Fail::Usage {
+                what: format!("there is no scene `{name}`: {error}"),
+                help: format!("A folder of JPEG pictures, or: {}", Scene::NAMES.join(", ")),
+            })?,
+        };
+        Ok(Setup {
+            scene,
+            card,
+            frame_rate: self.fps,
+            engine: interpreter::found()?.map(|found| found.engine()),
+        })
     }
 
     fn load(&self, board: &'static Board, file: &Path) -> Result<Made, Fail> {
@@ -205,6 +243,19 @@ pub fn models() -> Vec<&'static str> {
     boards
         .map(|board| board.aliases.first().unwrap_or(&board.name).as_str())
         .collect()
+}
+
+/// A card: an image file, or an empty one of so many MiB in memory.
+fn card(text: &str) -> Result<Shared, Fail> {
+    const BLOCKS_IN_MIB: u64 = 2048;
+    if let Ok(size @ 1..=131_072) = text.parse::<u64>() {
+        return Ok(Shared::new(MemoryCard::blank(size * BLOCKS_IN_MIB)));
+    }
+    let card = FileCard::open(Path::new(text)).map_err(|error| Fail::Usage {
+        what: format!("the card `{text}` cannot be used: {error}"),
+        help: "Give an image file of a card, or a size in MiB.".into(),
+    })?;
+    Ok(Shared::new(card))
 }
 
 fn is_virtual(board: &Board) -> bool {

@@ -5,7 +5,6 @@ use std::time::Duration;
 use omv_boards::{MemoryKind, Role, State};
 use omv_wire::dfu::Partitions;
 use omv_wire::dfu::dfuse::Event;
-use omv_wire::v2::Leave;
 
 use super::addresses::Addresses;
 use super::bridge::BridgeFace;
@@ -15,7 +14,7 @@ use super::legacy::LegacyFace;
 use super::partitions::Bootloader;
 use super::{DfuCamera, cards, content};
 use crate::Face;
-use crate::run::{Firmware, RunFace};
+use crate::run::{Firmware, Goodbye, RunFace};
 
 /// OpenMV's bootloader: how long it waits to be configured, and then for a host that stays.
 ///
@@ -189,7 +188,8 @@ impl DfuCamera {
             Next::Firmware(firmware) => {
                 self.crashing = false;
                 let body = cards::body(&self.chip.lock());
-                Life::Run(Box::new(RunFace::new(firmware, body)))
+                let setup = self.setup.clone();
+                Life::Run(Box::new(RunFace::new(firmware, body, setup, self.disk())))
             }
         };
         self.visit += 1;
@@ -339,11 +339,13 @@ impl DfuCamera {
                 _ => return false,
             },
             Life::Run(face) => match face.leaves(now) {
-                Some(Leave::Bootloader) => {
+                Some(Goodbye::Bootloader) => {
                     self.force();
                     self.reset();
                 }
-                Some(Leave::Reset) => self.reset(),
+                Some(Goodbye::Reset) => self.reset(),
+                Some(Goodbye::Sleep(None)) => self.life = Life::Dead("it sleeps for ever"),
+                Some(Goodbye::Sleep(Some(time))) => self.become_later(time, Next::Reset),
                 None => return false,
             },
             _ => return false,

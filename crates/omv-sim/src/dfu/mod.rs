@@ -40,7 +40,10 @@ use std::time::Duration;
 
 use omv_boards::Board;
 
+use crate::medium::{self, FlashDisk};
 use crate::nor::Torn;
+use crate::run::RunFace;
+use crate::running::Setup;
 use chip::{Chip, Parts, Revision};
 use life::{Life, Next};
 
@@ -96,6 +99,7 @@ pub struct DfuCamera {
     cut_at: Option<Duration>,
     times: Times,
     quirks: Quirks,
+    setup: Setup,
     half_written_starts: u64,
     /// Whether it crashed since it was plugged in and did not run since.
     crashing: bool,
@@ -138,6 +142,7 @@ impl DfuCamera {
             cut_at: None,
             times: Times::of(board),
             quirks,
+            setup: Setup::default(),
             half_written_starts: 0,
             crashing: false,
         };
@@ -160,6 +165,26 @@ impl DfuCamera {
     pub fn with_uid(self, uid: [u8; 12]) -> Self {
         self.chip.lock().uid = uid;
         self
+    }
+
+    /// What its firmware finds from its next start on: card, scene, interpreter.
+    pub fn set_up(&mut self, setup: Setup) {
+        self.setup = setup;
+    }
+
+    /// Its internal disk, and the block the volume on it begins at.
+    pub fn disk(&self) -> Option<(medium::Shared, u64)> {
+        let disk = FlashDisk::new(self.board, Box::new(self.chip.clone()))?;
+        let start = disk.volume_start();
+        Some((medium::Shared::new(disk), start))
+    }
+
+    /// Its running firmware, if that runs.
+    pub fn running(&self) -> Option<&RunFace> {
+        match &self.life {
+            Life::Run(face) => Some(face),
+            _ => None,
+        }
     }
 
     /// The board.

@@ -9,7 +9,14 @@
 //! An engine has a clock of its own, the camera's: computing takes camera time, and so does
 //! sleeping. Two engines that were told the same in the same order say the same, byte for byte.
 
+pub mod micropython;
+mod modules;
+pub mod pictures;
+mod plain;
+
 use std::time::Duration;
+
+pub use plain::Plain;
 
 /// What is executed, and how it is called in tracebacks.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -32,8 +32,10 @@ use omv_wire::{mboot, sdp};
 
 use crate::Face;
 use crate::camera::{Camera, Hand, Status};
+use crate::medium::{self, FlashDisk};
 use crate::nor::{Speed, Torn};
-use crate::run::{Firmware, RunFace};
+use crate::run::{Firmware, Goodbye, RunFace};
+use crate::running::Setup;
 use chip::{BOOT_FUSE, Chip, Parts};
 use firmware::{Resident, Vectors};
 use loader::LoaderFace;
@@ -179,6 +181,7 @@ pub struct Rt1062 {
     cut_at: Option<Duration>,
     times: Times,
     quirks: Quirks,
+    setup: Setup,
     half_written_starts: u64,
 }
 
@@ -242,10 +245,31 @@ impl Rt1062 {
             cut_at: None,
             times: Times::default(),
             quirks,
+            setup: Setup::default(),
             half_written_starts: 0,
         };
         camera.reset();
         camera
+    }
+
+    /// What its firmware finds from its next start on: card, scene, interpreter.
+    pub fn set_up(&mut self, setup: Setup) {
+        self.setup = setup;
+    }
+
+    /// Its internal disk, and the block the volume on it begins at.
+    pub fn disk(&self) -> Option<(medium::Shared, u64)> {
+        let disk = FlashDisk::new(firmware::board(), Box::new(self.chip.clone()))?;
+        let start = disk.volume_start();
+        Some((medium::Shared::new(disk), start))
+    }
+
+    /// Its running firmware, if that runs.
+    pub fn running(&self) -> Option<&RunFace> {
+        match &self.life {
+            Life::Run(face) => Some(face),
+            _ => None,
+        }
     }
 
     /// What would be left if power failed now.
@@ -350,7 +374,8 @@ impl Rt1062 {
             Next::Firmware(firmware) => {
                 let fuses = self.chip.lock().fuses;
                 let body = firmware::body([fuses[1], fuses[2]]);
-                Life::Run(Box::new(RunFace::new(firmware, body)))
+                let setup = self.setup.clone();
+                Life::Run(Box::new(RunFace::new(firmware, body, setup, self.disk())))
             }
         };
         self.visit += 1;
@@ -396,7 +421,9 @@ impl Rt1062 {
             }
             Life::Run(face) => match face.leaves(now) {
                 // There is no other bootloader than the resident one, and it runs at each reset.
-                Some(_) => self.reset(),
+                Some(Goodbye::Reset | Goodbye::Bootloader) => self.reset(),
+                Some(Goodbye::Sleep(None)) => self.life = Life::Dead("it sleeps for ever"),
+                Some(Goodbye::Sleep(Some(time))) => self.become_later(time, Next::Reset),
                 None => return false,
             },
         }

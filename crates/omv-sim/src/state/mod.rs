@@ -25,12 +25,12 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::Camera;
 use crate::dfu::chip::{self as boards, Revision};
 use crate::dfu::{self, DfuCamera};
 use crate::nor::{Nor, SECTOR, Speed};
 use crate::rt1062::chip::{Chip, Parts};
 use crate::rt1062::{Remains, Rt1062};
+use crate::{Camera, Setup};
 use text::{Kind, Text, parse, text};
 
 /// Name of the RT1062 in the first line of the text.
@@ -94,6 +94,9 @@ pub trait Kept: Camera {
 
     /// Name of the board, as the board files have it.
     fn board(&self) -> &'static str;
+
+    /// What its firmware finds from its next start on: card, scene, interpreter.
+    fn set_up(&mut self, setup: Setup);
 }
 
 impl Kept for Rt1062 {
@@ -104,6 +107,10 @@ impl Kept for Rt1062 {
     fn board(&self) -> &'static str {
         "OPENMV_RT1060"
     }
+
+    fn set_up(&mut self, setup: Setup) {
+        Rt1062::set_up(self, setup);
+    }
 }
 
 impl Kept for DfuCamera {
@@ -113,6 +120,10 @@ impl Kept for DfuCamera {
 
     fn board(&self) -> &'static str {
         &DfuCamera::board(self).name
+    }
+
+    fn set_up(&mut self, setup: Setup) {
+        DfuCamera::set_up(self, setup);
     }
 }
 
@@ -129,6 +140,10 @@ impl<T: Kept + ?Sized> Kept for Box<T> {
 
     fn board(&self) -> &'static str {
         (**self).board()
+    }
+
+    fn set_up(&mut self, setup: Setup) {
+        (**self).set_up(setup);
     }
 }
 

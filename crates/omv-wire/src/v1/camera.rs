@@ -1,4 +1,4 @@
-//! The camera's side of protocol v1: an idle camera on each of the three stacks it came with.
+//! The camera's side of protocol v1, on each of the three stacks it came with.
 //!
 //! ```text
 //!            six bytes, 30 first            bit 7 set: answer
@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::codec::{Arch, Command, HEADER_SIZE, Opcode, encode_version};
+use super::desk::{Desk, Idle};
 use crate::machine::{Input, Machine, Turn};
 use crate::v2::Leave;
 
@@ -22,6 +23,12 @@ use crate::v2::Leave;
 const PHASE_TIMEOUT: Duration = Duration::from_millis(1000);
 /// Largest answer to `GET_STATE`.
 const STATE_LIMIT: u32 = 512;
+/// Where its text begins.
+const STATE_TEXT: usize = 16;
+/// Most bytes of a data phase that are kept: a script's.
+const PHASE_LIMIT: usize = 1 << 20;
+/// Most bytes of one answer: a frame's.
+const ANSWER_LIMIT: u32 = 1 << 26;
 /// `SENSOR_ID` of a camera without a sensor.
 const NO_SENSOR: u32 = 0xFF;
 
@@ -49,32 +56,50 @@ pub struct Personality {
     pub arch: Arch,
     /// What it answers to `SENSOR_ID`; `None` without a sensor.
     pub sensor: Option<u32>,
-    /// Whether a script, such as `main.py`, counts as running.
+    /// Whether a script, such as `main.py`, counts as running on a camera without an interpreter.
     pub running: bool,
 }
 
-/// A running camera without an interpreter: it takes a script and nothing comes of it.
+/// A running camera. Without a [`Desk`] of its own it takes a script and nothing comes of it.
 #[derive(Clone, Debug)]
-pub struct Camera {
+pub struct Camera<D = Idle> {
     personality: Personality,
+    desk: D,
     /// Bytes of an unfinished header.
     header: Vec<u8>,
-    /// Bytes of a data phase still to come from the host.
+    /// Bytes of a data phase still to come from the host, what it is for, and what came of it.
     phase: u32,
+    opcode: Opcode,
+    payload: Vec<u8>,
     progress: Duration,
     hung: bool,
     left: Option<Leave>,
     out: VecDeque<Vec<u8>>,
 }
 
-impl Camera {
-    /// A camera that was just switched on.
+impl Camera<Idle> {
+    /// A camera without an interpreter that was just switched on.
     #[must_use]
     pub fn new(personality: Personality) -> Self {
+        let desk = Idle {
+            running: personality.running,
+            sensor: personality.sensor,
+        };
+        Self::with(personality, desk)
+    }
+}
+
+impl<D: Desk> Camera<D> {
+    /// A camera that was just switched on, with what stands behind its commands.
+    #[must_use]
+    pub fn with(personality: Personality, desk: D) -> Self {
         Self {
             personality,
+            desk,
             header: Vec::new(),
             phase: 0,
+            opcode: Opcode::SCRIPT_STOP,
+            payload: Vec::new(),
             progress: Duration::ZERO,
             hung: false,
             left: None,
@@ -96,9 +121,8 @@ impl Camera {
     }
 
     fn take_packet(&mut self, packet: &[u8]) {
-        let length = u32::try_from(packet.len()).unwrap_or(u32::MAX);
         if self.phase > 0 {
-            self.phase = self.phase.saturating_sub(length);
+            self.take_payload(packet);
         } else if let Some(header) = packet.first_chunk::<HEADER_SIZE>()
             && let Ok(command) = Command::decode(*header)
         {
@@ -120,7 +144,7 @@ impl Camera {
             let (taken, rest) = bytes.split_at(take.min(bytes.len()));
             bytes = rest;
             if self.phase > 0 {
-                self.phase -= u32::try_from(taken.len()).unwrap_or(self.phase);
+                self.take_payload(taken);
                 continue;
             }
             self.header.extend_from_slice(taken);
@@ -131,6 +155,26 @@ impl Camera {
                     Err(_) => self.hung = !forgiving,
                 }
             }
+        }
+    }
+
+    /// A piece of a data phase; the last one carries the command out.
+    fn take_payload(&mut self, bytes: &[u8]) {
+        let room = PHASE_LIMIT.saturating_sub(self.payload.len());
+        self.payload.extend(bytes.iter().take(room));
+        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        self.phase = self.phase.saturating_sub(length);
+        if self.phase > 0 {
+            return;
+        }
+        let payload = std::mem::take(&mut self.payload);
+        match self.opcode {
+            Opcode::SCRIPT_EXEC => self.desk.execute(&payload),
+            Opcode::FB_ENABLE => {
+                let on = payload.iter().any(|byte| *byte != 0);
+                self.desk.enable(on);
+            }
+            _ => {}
         }
     }
 
@@ -170,7 +214,7 @@ impl Camera {
         match opcode {
             Opcode::SYS_RESET => self.left = Some(Leave::Reset),
             Opcode::SYS_RESET_TO_BL if known => self.left = Some(Leave::Bootloader),
-            Opcode::SCRIPT_STOP => self.personality.running = false,
+            Opcode::SCRIPT_STOP => self.desk.stop(),
             _ => {}
         }
         if opcode.is_answered() {
@@ -182,41 +226,68 @@ impl Camera {
         }
         // Up to 4.7.0 what nobody reads stays in the FIFO and is taken for the next header.
         // So does a script for a camera that already runs one.
-        let read = known && !(opcode == Opcode::SCRIPT_EXEC && self.personality.running);
+        let read = known && !(opcode == Opcode::SCRIPT_EXEC && self.desk.is_running());
         if read || self.personality.stack != Stack::StreamFatal {
             self.phase = length;
+            self.payload.clear();
+            // What nobody reads is taken in and dropped.
+            self.opcode = if read { opcode } else { Opcode::TX_INPUT };
         }
     }
 
-    /// The answer of a camera that has no frame and no text.
-    fn answer(&self, opcode: Opcode, length: u32) -> Vec<u8> {
-        let personality = &self.personality;
+    fn answer(&mut self, opcode: Opcode, length: u32) -> Vec<u8> {
+        let firmware = self.personality.firmware;
         match opcode {
-            Opcode::FW_VERSION => encode_version(personality.firmware).to_vec(),
-            Opcode::ARCH_STR => personality.arch.encode().to_vec(),
-            Opcode::SCRIPT_RUNNING => u32::from(personality.running).to_le_bytes().to_vec(),
-            Opcode::TX_BUF_LEN => vec![0; 4],
-            Opcode::SENSOR_ID => personality
-                .sensor
-                .unwrap_or(NO_SENSOR)
-                .to_le_bytes()
-                .to_vec(),
-            Opcode::FRAME_SIZE | Opcode::PROFILE_SIZE => vec![0; 12],
+            Opcode::FW_VERSION => encode_version(firmware).to_vec(),
+            Opcode::ARCH_STR => self.personality.arch.encode().to_vec(),
+            Opcode::SCRIPT_RUNNING => {
+                let running = u32::from(self.desk.is_running());
+                self.desk.asked_running();
+                running.to_le_bytes().to_vec()
+            }
+            Opcode::TX_BUF_LEN => self.desk.text_size().to_le_bytes().to_vec(),
+            Opcode::TX_BUF => self.desk.text(length),
+            Opcode::SENSOR_ID => {
+                let sensor = self.desk.sensor().unwrap_or(NO_SENSOR);
+                sensor.to_le_bytes().to_vec()
+            }
+            Opcode::FRAME_SIZE => {
+                let sizes = self.desk.take_frame().unwrap_or_default();
+                sizes.iter().flat_map(|word| word.to_le_bytes()).collect()
+            }
+            Opcode::FRAME_DUMP => {
+                let mut bytes = self.desk.frame();
+                // What is asked for beyond the frame is whatever lies behind it.
+                bytes.resize(length.min(ANSWER_LIMIT) as usize, 0);
+                self.desk.release_frame();
+                bytes
+            }
+            Opcode::PROFILE_SIZE => vec![0; 12],
             Opcode::GET_STATE => {
-                let fixed = personality.firmware <= [4, 6, 0];
-                let size = if fixed { 64 } else { length.min(STATE_LIMIT) };
-                let mut state = vec![0; size as usize];
-                if let Some(flags) = state.first_mut() {
-                    *flags = u8::from(personality.running);
-                }
-                state
+                let fixed = firmware <= [4, 6, 0];
+                self.state(if fixed { 64 } else { length.min(STATE_LIMIT) } as usize)
             }
             _ => Vec::new(),
         }
     }
+
+    /// `flags u32 | width u32 | height u32 | size u32 | text, ends with 0`.
+    fn state(&mut self, size: usize) -> Vec<u8> {
+        let frame = self.desk.take_frame();
+        let running = self.desk.is_running();
+        let flags = u32::from(running)
+            | u32::from(self.desk.text_size() > 0) << 1
+            | u32::from(frame.is_some()) << 2;
+        let words = [flags].into_iter().chain(frame.unwrap_or_default());
+        let mut state: Vec<u8> = words.flat_map(u32::to_le_bytes).collect();
+        let room = size.saturating_sub(STATE_TEXT + 1);
+        state.extend(self.desk.text(u32::try_from(room).unwrap_or(0)));
+        state.resize(size, 0);
+        state
+    }
 }
 
-impl Machine for Camera {
+impl<D: Desk> Machine for Camera<D> {
     type Output = Leave;
 
     /// One call is one write of the host, which ST's stack sees as packets of its own.

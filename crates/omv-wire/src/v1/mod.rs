@@ -24,6 +24,7 @@
 pub mod camera;
 pub mod codec;
 pub mod console;
+pub mod desk;
 pub mod host;
 pub mod state;
 

@@ -1,0 +1,327 @@
+//! The life of a camera whose firmware runs: disks, `boot.py`, `main.py`, scripts from the host.
+//!
+//! ```text
+//!   switched on --> mount --> boot.py --> main.py --> prompt <--> script --> soft reboot
+//!                     ^                                                          |
+//!                     +----------------------------------------------------------+
+//! ```
+//!
+//! The protocols (`run.rs`) look at the insides, [`Works`], through their own halves; the script
+//! is executed by an [`Engine`](crate::engine::Engine) in slices of the camera's time.
+//!
+//! Sources: openmv/openmv ports/mimxrt/main.c, ports/stm32/main.c, protocol/omv_protocol.c.
+
+mod channels;
+mod desk;
+mod facts;
+mod preview;
+mod ring;
+mod works;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use channels::{STDIN, STDOUT, STREAM};
+pub use facts::Facts;
+pub use works::{Happened, Shared, Wish, Works};
+
+use crate::disk::Disks;
+use crate::engine::{Engine, Outcome, Plain, Ran, Script};
+use crate::medium;
+use crate::scene::Scene;
+
+/// From the end of a script until the interpreter is there again.
+const REBOOT: Duration = Duration::from_millis(80);
+/// How often the host is told that text waits.
+const TELL_TEXT: Duration = Duration::from_millis(50);
+/// Name of a script that came over the protocol.
+const UPLOADED: &str = "<stdin>";
+
+/// Makes what executes scripts, over the insides of one camera.
+pub type MakeEngine = Arc<dyn Fn(Shared) -> Box<dyn Engine> + Send + Sync>;
+
+/// What a virtual camera is given from outside.
+#[derive(Clone, Default)]
+pub struct Setup {
+    /// What the sensor looks at.
+    pub scene: Scene,
+    /// The card in its slot.
+    pub card: Option<medium::Shared>,
+    /// Frames a second, whatever the size.
+    pub frame_rate: Option<f64>,
+    /// What executes scripts; none for [`Plain`], which executes nothing but its own comments.
+    pub engine: Option<MakeEngine>,
+}
+
+impl std::fmt::Debug for Setup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let engine = self.engine.as_ref().map(|_| "given");
+        f.debug_struct("Setup")
+            .field("scene", &self.scene)
+            .field("card", &self.card)
+            .field("frame_rate", &self.frame_rate)
+            .field("engine", &engine)
+            .finish()
+    }
+}
+
+/// What is executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    Boot,
+    Main,
+    Uploaded,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The interpreter comes up at this moment; whether it is the first time since a reset.
+    Starting(Duration, bool),
+    Running(What),
+    Prompt,
+}
+
+/// How a running camera wants to leave the bus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leaving {
+    /// `machine.reset()`.
+    Reset,
+    /// `machine.bootloader()`.
+    Bootloader,
+    /// `machine.deepsleep()`, for this long.
+    Sleep(Option<Duration>),
+}
+
+/// A camera's interpreter and everything around it.
+pub struct Running {
+    works: Shared,
+    engine: Box<dyn Engine>,
+    flash: Option<(medium::Shared, u64)>,
+    phase: Phase,
+    first: bool,
+    /// When the engine wants to go on.
+    due: Duration,
+    tell_text: Duration,
+    leaving: Option<Leaving>,
+}
+
+impl Running {
+    /// A camera whose firmware takes over now. Its disks are mounted at once: USB shows them.
+    pub fn new(facts: Facts, setup: Setup, flash: Option<(medium::Shared, u64)>) -> Self {
+        let disks = Disks::boot(flash.clone(), setup.card.clone(), facts.rules());
+        let make = setup.engine.clone();
+        let works = Shared::new(Works::new(facts, setup, disks));
+        let engine = match make {
+            Some(make) => make(works.clone()),
+            None => Box::new(Plain::new(works.clone())),
+        };
+        Self {
+            works,
+            engine,
+            flash,
+            phase: Phase::Starting(Duration::ZERO, true),
+            first: true,
+            due: Duration::MAX,
+            tell_text: Duration::MAX,
+            leaving: None,
+        }
+    }
+
+    /// The insides, for protocols and tests.
+    pub fn works(&self) -> &Shared {
+        &self.works
+    }
+
+    /// What executes scripts.
+    pub fn engine(&self) -> String {
+        self.engine.describe()
+    }
+
+    /// How it wants to leave the bus, if it does.
+    pub fn leaving(&self) -> Option<Leaving> {
+        self.leaving
+    }
+
+    /// Whether protocol v2 is spoken: its end of a script differs.
+    fn speaks_v2(&self) -> bool {
+        self.works.inside().facts.since(5, 0, 0)
+    }
+
+    /// When something will happen by itself.
+    pub fn next(&self) -> Duration {
+        let own = match self.phase {
+            Phase::Starting(at, _) => at,
+            Phase::Running(_) => self.due,
+            Phase::Prompt => Duration::MAX,
+        };
+        own.min(self.tell_text)
+    }
+
+    /// Lives up to now.
+    pub fn step(&mut self, now: Duration) {
+        while self.leaving.is_none() {
+            let wish = self.works.inside().wish.take();
+            let moved = match wish {
+                Some(wish) => self.obey(now, wish),
+                None => self.go_on(now),
+            };
+            if !moved {
+                break;
+            }
+        }
+        self.watch_text(now);
+    }
+
+    fn watch_text(&mut self, now: Duration) {
+        let mut works = self.works.inside();
+        if works.text.len() == 0 {
+            self.tell_text = Duration::MAX;
+        } else if self.tell_text == Duration::MAX {
+            self.tell_text = now + TELL_TEXT;
+        } else if self.tell_text <= now {
+            works.happened.push_back(Happened::Text);
+            self.tell_text = now + TELL_TEXT;
+        }
+    }
+
+    /// One thing that is due; false when nothing is.
+    fn go_on(&mut self, now: Duration) -> bool {
+        match self.phase {
+            Phase::Starting(at, first) if at <= now => {
+                if !first {
+                    let mut works = self.works.inside();
+                    let card = works.setup.card.clone();
+                    let rules = works.facts.rules();
+                    works.disks = Disks::boot(self.flash.clone(), card, rules);
+                }
+                self.first = first;
+                self.execute_file(now, What::Boot);
+            }
+            Phase::Running(what) if self.due <= now => match self.engine.run(now) {
+                Ran::Until(at) => {
+                    self.due = at;
+                    // A host that waits for an answer is not to wait for a loop.
+                    return at <= now;
+                }
+                Ran::Ended(outcome) => self.ended(now, what, outcome),
+            },
+            _ => return false,
+        }
+        true
+    }
+
+    fn obey(&mut self, now: Duration, wish: Wish) -> bool {
+        let running = match self.phase {
+            Phase::Running(what) => Some(what),
+            _ => None,
+        };
+        match (wish, running) {
+            (Wish::Stop, None) => {}
+            (Wish::Stop, Some(_)) => self.interrupt(now),
+            // The buffer is emptied when the script that runs returns: the new one is lost.
+            (Wish::Run, Some(What::Uploaded)) => {
+                self.works.inside().script.clear();
+                self.interrupt(now);
+            }
+            (Wish::Run, Some(_)) => {
+                // The engine forgets what it ran; the host hears that it ended.
+                self.tell(Happened::Script(false));
+                self.execute_uploaded(now);
+            }
+            (Wish::Run, None) => self.execute_uploaded(now),
+        }
+        true
+    }
+
+    fn interrupt(&mut self, now: Duration) {
+        self.engine.interrupt();
+        self.due = now;
+    }
+
+    fn execute_uploaded(&mut self, now: Duration) {
+        let mut works = self.works.inside();
+        let source = match keeps_script(&works.facts) {
+            true => works.script.clone(),
+            false => std::mem::take(&mut works.script),
+        };
+        drop(works);
+        self.execute(now, What::Uploaded, UPLOADED, source);
+    }
+
+    fn execute_file(&mut self, now: Duration, what: What) {
+        let name = match what {
+            What::Boot => "boot.py",
+            What::Main | What::Uploaded => "main.py",
+        };
+        let source = self.works.inside().disks.read(name);
+        match source {
+            Ok(source) => self.execute(now, what, name, source),
+            Err(_) if what == What::Boot && self.first => self.execute_file(now, What::Main),
+            Err(_) => self.prompt(),
+        }
+    }
+
+    fn execute(&mut self, now: Duration, what: What, name: &str, source: Vec<u8>) {
+        let name = name.to_owned();
+        self.engine.start(now, Script { name, source });
+        self.phase = Phase::Running(what);
+        self.due = now;
+        self.works.inside().running = true;
+        self.tell(Happened::Script(true));
+    }
+
+    fn prompt(&mut self) {
+        let mut works = self.works.inside();
+        let banner = works.facts.banner();
+        works.text.push(banner.as_bytes());
+        self.phase = Phase::Prompt;
+    }
+
+    fn tell(&mut self, happened: Happened) {
+        self.works.inside().happened.push_back(happened);
+    }
+
+    fn ended(&mut self, now: Duration, what: What, outcome: Outcome) {
+        self.works.inside().running = false;
+        self.tell(Happened::Script(false));
+        self.leaving = match outcome {
+            Outcome::Reset => Some(Leaving::Reset),
+            Outcome::Bootloader => Some(Leaving::Bootloader),
+            Outcome::Sleep(time) => Some(Leaving::Sleep(time)),
+            Outcome::Done | Outcome::Raised(_) => None,
+        };
+        if self.leaving.is_some() {
+            return;
+        }
+        match what {
+            What::Boot if self.first && outcome == Outcome::Done => {
+                self.execute_file(now, What::Main);
+            }
+            What::Boot => self.prompt(),
+            // On v2 a main.py that ends leads to the prompt.
+            What::Main if self.speaks_v2() => self.prompt(),
+            What::Main | What::Uploaded => self.soft_reboot(now),
+        }
+    }
+
+    fn soft_reboot(&mut self, now: Duration) {
+        let mut works = self.works.inside();
+        works.happened.push_back(Happened::SoftReboot);
+        works.text.push(b"\r\nMPY: soft reboot\r\n");
+        if !keeps_script(&works.facts) {
+            works.script.clear();
+        }
+        works.keys.clear();
+        works.channels.clear();
+        let facts = works.facts.clone();
+        works.preview.soft_reboot(&facts);
+        drop(works);
+        self.phase = Phase::Starting(now + REBOOT, false);
+    }
+}
+
+/// Firmware 4.8 keeps the text of a script until it is asked what runs; whatever is sent before that
+/// is appended.
+fn keeps_script(facts: &Facts) -> bool {
+    facts.since(4, 8, 0) && !facts.since(5, 0, 0)
+}

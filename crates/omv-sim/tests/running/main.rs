@@ -1,0 +1,7 @@
+//! Virtual cameras whose firmware runs, driven over their console in virtual time.
+
+mod common;
+mod eras;
+mod interpreter;
+mod old;
+mod plain;

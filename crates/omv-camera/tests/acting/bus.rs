@@ -42,7 +42,7 @@ impl Noise {
         let mut out = Vec::with_capacity(bytes.len());
         for &byte in bytes {
             let dice = self.next();
-            if dice % u64::from(self.one_in) != 0 {
+            if !dice.is_multiple_of(u64::from(self.one_in)) {
                 out.push(byte);
                 continue;
             }

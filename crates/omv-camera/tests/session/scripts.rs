@@ -205,13 +205,14 @@ fn a_channel_of_a_script_is_listed_read_and_written_while_it_runs() {
     session.run(b"channel lidar\nevent 9\nspin").unwrap();
     let mut event = false;
     while !event {
-        match watch.next(5 * SECOND).expect("the event is told") {
+        let notice = watch.next(5 * SECOND).expect("the event is told");
+        event = matches!(
+            notice,
             Notice::Event {
                 channel: 4,
-                code: Some(9),
-            } => event = true,
-            _ => {}
-        }
+                code: Some(9)
+            }
+        );
     }
     assert!(session.channels().iter().any(|one| one.name == "lidar"));
     let data: Vec<u8> = (0..10_000_u32).map(|n| n as u8).collect();

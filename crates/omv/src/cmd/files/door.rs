@@ -207,7 +207,7 @@ fn stamp_of(seconds: u64) -> u32 {
     let month = if month < 10 { month + 3 } else { month - 9 };
     let year = year + era * 400 + u64::from(month <= 2);
     let date = year.clamp(1980, 2107).saturating_sub(1980) << 9 | month << 5 | day;
-    let time = second / 3600 << 11 | second / 60 % 60 << 5 | second % 60 / 2;
+    let time = ((second / 3600) << 11) | ((second / 60 % 60) << 5) | (second % 60 / 2);
     (date << 16 | time) as u32
 }
 

@@ -1,0 +1,307 @@
+// The page of `omv serve` in a real browser, with a virtual camera behind it.
+//
+//     OMV_BIN=target/debug/omv OMV_CHROMIUM=/usr/bin/chromium OMV_PLAYWRIGHT=FOLDER node page.mjs
+//
+// `cargo xtask test browser` installs the browser and what drives it, and runs this.
+
+import { spawn } from "node:child_process";
+import { createServer, request } from "node:http";
+import { mkdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import { connect } from "node:net";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+const { chromium } = createRequire(path.join(process.env.OMV_PLAYWRIGHT, "x.js"))("playwright-core");
+const shots = process.env.OMV_SHOTS;
+if (shots) mkdirSync(shots, { recursive: true });
+
+// A virtual camera without an interpreter does what the comments say.
+const STREAM = `# omv-sim: print pictures follow
+# omv-sim: loop
+# omv-sim: frame 320 240
+# omv-sim: repeat
+import sensor
+sensor.reset()
+sensor.set_pixformat(sensor.RGB565)
+sensor.set_framesize(sensor.QVGA)
+print("pictures follow")
+while True:
+    sensor.snapshot()
+`;
+const ENDLESS = `# omv-sim: loop
+# omv-sim: print round
+# omv-sim: wait 1
+# omv-sim: repeat
+n = 0
+while True:
+    n += 1
+    if n % 1000 == 0:
+        print("round", n)
+`;
+const RAISES = `# omv-sim: raise ZeroDivisionError divide by zero
+def share(cake, people):
+    return cake // people
+
+share(1, 0)
+`;
+const EVIL = `# omv-sim: print \x1b[31mred<img src=x onerror=alert(1)>\x1b]0;t\x07 end
+print("\\x1b[31mred<img src=x onerror=alert(1)>\\x1b]0;t\\x07 end")
+`;
+
+/** A server with a camera of its own; ends with the test. */
+async function serve(camera) {
+  const child = spawn(process.env.OMV_BIN, ["serve", "-c", camera, "--json"], { stdio: ["ignore", "pipe", "inherit"], cwd: process.env.OMV_DESK });
+  const line = await new Promise((done, failed) => {
+    let text = "";
+    child.stdout.on("data", (bytes) => { text += bytes; if (text.includes("\n")) done(text.split("\n")[0]); });
+    child.on("exit", (code) => failed(new Error(`omv serve ended with ${code}: ${text}`)));
+  });
+  const place = JSON.parse(line);
+  if (place.event !== "serving") throw new Error(line);
+  return { ...place, end: () => new Promise((done) => { child.removeAllListeners("exit"); child.on("exit", done); child.kill("SIGINT"); }) };
+}
+
+/** One request without a browser. */
+function get(place, target, headers = {}, method = "GET") {
+  const [host, port] = place.address.split(":");
+  return new Promise((done, failed) => {
+    const asked = request({ host, port, path: target, method, headers: { Host: place.address, ...headers } }, (answer) => {
+      let body = "";
+      answer.setEncoding("latin1");
+      answer.on("data", (text) => { body += text; });
+      answer.on("end", () => done({ status: answer.statusCode, headers: answer.headers, body }));
+    });
+    asked.on("error", failed);
+    asked.end();
+  });
+}
+
+async function until(what, limit, look) {
+  const begun = Date.now();
+  for (;;) {
+    const found = await look();
+    if (found) return found;
+    if (Date.now() - begun > limit) throw new Error(`waited ${limit} ms for: ${what}`);
+    await sleep(20);
+  }
+}
+
+function check(truth, what) {
+  if (!truth) throw new Error(what);
+}
+
+const said = (page) => page.textContent("#console");
+const state = (page) => page.textContent("#state");
+const sequence = (page) => page.evaluate(() => Number(document.getElementById("picture").dataset.sequence || 0));
+
+async function run(page, script) {
+  await page.fill("#code", script);
+  await page.click("#run");
+}
+
+async function shot(page, name) {
+  if (shots) await page.screenshot({ path: path.join(shots, `${name}.png`), fullPage: true });
+}
+
+/** The frame number that the test card carries in its uppermost eighth, read from the canvas: 20
+ *  cells, white is 1: one, zero, sixteen bits from the highest, parity, zero. */
+function counter(page) {
+  return page.evaluate(() => {
+    const canvas = document.getElementById("picture");
+    const { width, height } = canvas;
+    const row = canvas.getContext("2d").getImageData(0, Math.floor(height / 16), width, 1).data;
+    const cells = [...Array(20).keys()].map((cell) => row[4 * Math.floor((2 * cell + 1) * width / 40)] > 127);
+    const bits = cells.slice(2, 18);
+    const parity = bits.filter(Boolean).length % 2 === 1;
+    const good = cells[0] && !cells[1] && cells[18] === parity && !cells[19];
+    return good ? bits.reduce((sum, bit) => sum * 2 + Number(bit), 0) : null;
+  });
+}
+
+const browser = await chromium.launch({ executablePath: process.env.OMV_CHROMIUM, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+const tests = [];
+const test = (name, work) => tests.push({ name, work });
+const place = await serve(process.env.OMV_TEST_CAMERA || "sim:rt1062");
+const asked = [];
+const complaints = [];
+async function open(options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const page = await context.newPage();
+  page.on("request", (one) => asked.push(one.url()));
+  page.on("console", (line) => { if (line.type() === "error") complaints.push(line.text()); });
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  await page.goto(place.page);
+  await until("the camera is there", 10_000, async () => ["ready", "script runs"].includes(await state(page)));
+  return page;
+}
+
+const first = await open();
+
+test("the page opens with a camera that is ready, and says which it is", async () => {
+  check((await first.textContent("#who")).includes("RT1062"), await first.textContent("#who"));
+  await shot(first, "desktop-empty");
+});
+
+test("the picture moves, and its frame numbers only go up", async () => {
+  await run(first, STREAM);
+  await until("a first picture", 10_000, () => sequence(first));
+  const seen = [];
+  await until("20 different pictures", 20_000, async () => {
+    const number = await counter(first);
+    if (number !== null && number !== seen.at(-1)) seen.push(number);
+    return seen.length >= 20;
+  });
+  check(seen.every((number, at) => at === 0 || number > seen[at - 1]), `not in order: ${seen}`);
+});
+
+test("console text arrives", async () => {
+  await until("text", 5_000, async () => (await said(first)).includes("pictures follow"));
+  await until("numbers", 5_000, async () => /[1-9][\d.]* frames\/s/.test(await first.textContent("#fps-text")));
+  await sleep(1500);
+  await shot(first, "desktop-run");
+});
+
+test("two pages at once see the same camera", async () => {
+  const second = await open({ viewport: { width: 400, height: 800 }, colorScheme: "dark" });
+  const [a, b] = [await sequence(first), await sequence(second)];
+  await until("both pages move", 10_000, async () => (await sequence(first)) > a + 5 && (await sequence(second)) > b + 5);
+  const wide = await second.evaluate(() => document.documentElement.scrollWidth);
+  check(wide <= 400, `the page is ${wide} pixels wide at 400`);
+  await shot(second, "narrow-run");
+  await second.context().close();
+});
+
+/** Frames a second that the first page is told, averaged over some seconds. */
+async function rate(seconds) {
+  const values = [];
+  for (let i = 0; i < seconds; i++) {
+    await sleep(1050);
+    values.push(parseFloat(await first.textContent("#fps-text")));
+  }
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+test("a viewer that reads nothing and a page that draws nothing do not slow the camera", async () => {
+  const before = await rate(3);
+  const [host, port] = place.address.split(":");
+  const stalled = connect(Number(port), host);
+  stalled.pause();
+  stalled.write(`GET /stream.mjpg?token=${place.token} HTTP/1.1\r\nHost: ${place.address}\r\n\r\n`);
+  const slow = await open();
+  await slow.evaluate(() => {
+    const real = window.createImageBitmap;
+    window.createImageBitmap = async (blob) => { await new Promise((done) => setTimeout(done, 500)); return real(blob); };
+  });
+  const during = await rate(4);
+  stalled.destroy();
+  await slow.context().close();
+  check(during > 0.7 * before, `${before.toFixed(1)} frames/s before, ${during.toFixed(1)} during`);
+  console.log(`    ${before.toFixed(1)} frames/s before, ${during.toFixed(1)} during`);
+});
+
+test("Stop ends an endless loop within a second", async () => {
+  await first.click("#stop");
+  await run(first, ENDLESS);
+  await until("the loop prints", 10_000, async () => (await said(first)).includes("round"));
+  const begun = Date.now();
+  await first.click("#stop");
+  await until("stopped", 5_000, async () => (await state(first)) === "ready");
+  const took = Date.now() - begun;
+  check(took < 1000, `it took ${took} ms`);
+  console.log(`    ${took} ms`);
+});
+
+test("a script with an exception shows its traceback, and the line is marked", async () => {
+  await run(first, RAISES);
+  await until("a traceback", 10_000, async () => /ZeroDivisionError[\s\S]*raised ZeroDivisionError/.test(await said(first)));
+  // Where it happened: line 1 for a camera without an interpreter, else 3 or, in module order, 5.
+  check(["1", "3", "5"].includes(await first.textContent("#lines .wrong")), "no line is marked");
+  await shot(first, "desktop-error");
+  const narrow = await open({ viewport: { width: 400, height: 800 } });
+  await until("what was said before", 5_000, async () => (await said(narrow)).includes("ZeroDivisionError"));
+  await shot(narrow, "narrow-error");
+  await narrow.context().close();
+});
+
+test("escape sequences of a script do nothing to the page", async () => {
+  await run(first, EVIL);
+  await until("the text", 10_000, async () => (await said(first)).includes("red<img src=x onerror=alert(1)> end"));
+});
+
+test("a snapshot is a JPEG and a film is recorded", async () => {
+  await run(first, STREAM);
+  const now = await sequence(first);
+  await until("pictures", 10_000, async () => (await sequence(first)) > now + 3);
+  const [download] = await Promise.all([first.waitForEvent("download"), first.click("#snap")]);
+  check((await download.path()).length > 0, "a file");
+  await first.click("#record");
+  await until("recording", 5_000, async () => (await first.getAttribute("#record", "aria-pressed")) === "true");
+  await sleep(1000);
+  await first.click("#record");
+  await until("a film", 5_000, async () => /\.avi: [1-9]\d* pictures/.test(await first.textContent("#film")));
+});
+
+test("without the token nothing opens", async () => {
+  for (const target of ["/", "/stream.mjpg", "/frame.jpg", "/events", "/ws", "/api/state", "/?token=0123456789abcdef0123456789abcdef"]) {
+    const answer = await get(place, target);
+    check(answer.status === 401, `${target}: ${answer.status}`);
+    check(!answer.body.includes("<html"), `${target} shows the page`);
+  }
+  const answer = await get(place, "/api/stop", {}, "POST");
+  check(answer.status === 401, `POST: ${answer.status}`);
+});
+
+test("a name of somebody else that points here is refused (DNS rebinding)", async () => {
+  const answer = await get(place, `/?token=${place.token}`, { Host: "evil.example:80" });
+  check(answer.status === 421, String(answer.status));
+});
+
+test("another site can neither see nor do anything, even with the token", async () => {
+  const other = createServer((_, answer) => answer.setHeader("Content-Type", "text/html").end("<title>other</title>"));
+  await new Promise((done) => other.listen(0, "127.0.0.1", done));
+  const page = await (await browser.newContext()).newPage();
+  await page.goto(`http://localhost:${other.address().port}/`);
+  const came = await page.evaluate(async ({ address, token }) => {
+    const url = (target) => `http://${address}${target}?token=${token}`;
+    const fetched = await fetch(url("/api/state")).then(() => "read", () => "refused");
+    const posted = await fetch(url("/api/stop"), { method: "POST", mode: "no-cors" }).then((answer) => answer.type, () => "refused");
+    const image = await new Promise((done) => { const i = new Image(); i.onload = () => done("seen"); i.onerror = () => done("refused"); i.src = url("/frame.jpg"); });
+    const socket = await new Promise((done) => { const s = new WebSocket(`ws://${address}/ws?token=${token}`); s.onopen = () => done("open"); s.onerror = () => done("refused"); });
+    return { fetched, posted, image, socket };
+  }, { address: place.address, token: place.token });
+  other.close();
+  check(came.fetched === "refused" && came.image === "refused" && came.socket === "refused", JSON.stringify(came));
+  const runs = JSON.parse((await get(place, `/api/state?token=${place.token}`)).body);
+  check(runs.script_runs, "the script was stopped from another site");
+  for (const headers of [{ Origin: "http://evil.example" }, { "Sec-Fetch-Site": "cross-site" }]) {
+    const answer = await get(place, `/api/stop?token=${place.token}`, headers, "POST");
+    check(answer.status === 403, String(answer.status));
+  }
+  const answer = await get(place, `/api/state?token=${place.token}`);
+  check(!("access-control-allow-origin" in answer.headers), "no CORS");
+  await page.context().close();
+});
+
+test("the page asks for nothing elsewhere and has nothing to complain about", async () => {
+  const foreign = asked.filter((url) => !url.startsWith(`http://${place.address}/`) && !/^(data|blob):/.test(url));
+  check(foreign.length === 0, `asked elsewhere: ${foreign}`);
+  check(complaints.length === 0, `complaints: ${complaints.join(" | ")}`);
+});
+
+let failed = 0;
+for (const { name, work } of tests) {
+  const begun = Date.now();
+  try {
+    await Promise.race([work(), sleep(60_000).then(() => { throw new Error("took longer than a minute"); })]);
+    console.log(`test ${name} ... ok (${Date.now() - begun} ms)`);
+  } catch (error) {
+    failed += 1;
+    console.log(`test ${name} ... FAILED: ${error.message}`);
+    await shot(first, `failed-${failed}`);
+  }
+}
+await browser.close();
+await place.end();
+console.log(`test result: ${failed ? "FAILED" : "ok"}. ${tests.length - failed} passed; ${failed} failed;`);
+process.exit(failed ? 1 : 0);

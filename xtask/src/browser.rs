@@ -1,0 +1,113 @@
+//! The page in a real browser, and the streams in OpenCV: Chromium, driven by Playwright from the
+//! npm package `playwright-core`, and the Python package `opencv-python-headless`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::judges;
+use crate::run::Shop;
+
+/// What drives the browser.
+const PLAYWRIGHT: &str = "playwright-core@1.65.1";
+/// What reads MJPEG and films as users' programs do.
+const OPENCV: &str = "opencv-python-headless==5.0.0.93";
+/// Names under which Chromium is installed.
+const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
+const TESTS: &str = "crates/omv/tests/browser";
+
+/// Runs all of it.
+///
+/// # Errors
+/// When something is missing that cannot be installed, and when a test fails.
+pub fn run(shop: &Shop) -> Result<()> {
+    let folder = shop.target.join("judges");
+    let chromium = chromium(shop)?;
+    let playwright = playwright(shop, &folder.join("playwright"))?;
+    let opencv = folder.join("opencv");
+    judges::install(shop, &opencv, OPENCV, |shop| {
+        judges::installed(shop, &shop.target.join("judges/opencv"), OPENCV)
+    })?;
+    shop.cargo(["build", "--package", "omv"]).stream()?;
+    let program = shop.target.join("debug/omv");
+    let desk = shop.target.join("browser");
+    if desk.exists() {
+        fs::remove_dir_all(&desk)?;
+    }
+    fs::create_dir_all(&desk)?;
+    let job = |name: &Path| {
+        let job = shop.program(name).env("OMV_BIN", &program);
+        let job = job.env("OMV_DESK", &desk).env("XDG_RUNTIME_DIR", &desk);
+        job.env("OMV_JUDGES", &folder)
+    };
+    let page = shop.root.join(TESTS).join("page.mjs");
+    let node = job(Path::new("node"))
+        .args([&page])
+        .env("OMV_CHROMIUM", &chromium);
+    let node = node.env("OMV_PLAYWRIGHT", &playwright);
+    let seen = node.env("OMV_SHOTS", desk.join("shots")).stream();
+    let films = shop.root.join(TESTS).join("films.py");
+    let read = job(&opencv.join("bin/python")).args([&films]).stream();
+    println!(
+        "what the page looked like: {}",
+        desk.join("shots").display()
+    );
+    seen.and(read)
+}
+
+/// The browser; root gets it installed.
+fn chromium(shop: &Shop) -> Result<PathBuf> {
+    if let Some(path) = on_path() {
+        return Ok(path);
+    }
+    let advice = "apt-get install --no-install-recommends chromium";
+    let id = shop.program("id").args(["-u"]).output()?;
+    if id.trim() != "0" {
+        bail!("the page is tested in Chromium, and there is none: {advice}");
+    }
+    let install = ["install", "--yes", "--no-install-recommends", "chromium"];
+    let get = || {
+        shop.program("apt-get")
+            .args(install)
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .stream()
+    };
+    if get().is_err() {
+        shop.program("apt-get").args(["update"]).stream()?;
+        get().context(advice)?;
+    }
+    on_path().with_context(|| format!("no Chromium after `{advice}`"))
+}
+
+fn on_path() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let folders: Vec<_> = std::env::split_paths(&path).collect();
+    let all = NAMES
+        .iter()
+        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    all.into_iter().find(|file| file.is_file())
+}
+
+/// The folder in which `playwright-core` is installed.
+fn playwright(shop: &Shop, folder: &Path) -> Result<PathBuf> {
+    let (_, version) = PLAYWRIGHT.split_once('@').context("a version")?;
+    let about = folder.join("node_modules/playwright-core/package.json");
+    let there = || {
+        fs::read_to_string(&about)
+            .is_ok_and(|text| text.contains(&format!("\"version\": \"{version}\"")))
+    };
+    if !there() {
+        fs::create_dir_all(folder)?;
+        let npm = shop
+            .program("npm")
+            .args(["install", "--no-audit", "--no-fund", "--prefix"]);
+        let npm = npm.args([folder]).args([PLAYWRIGHT]);
+        npm.stream().context("the browser is driven by a package of npm: install Node.js 18 or newer with npm (`apt-get install nodejs npm`)")?;
+        if !there() {
+            bail!("{PLAYWRIGHT} is not installed");
+        }
+    }
+    println!("{PLAYWRIGHT} is installed");
+    Ok(folder.to_owned())
+}

@@ -120,6 +120,7 @@ impl Spec {
         Ok(Setup {
             scene,
             card,
+            formats: true,
             frame_rate: self.fps,
             engine: interpreter::found()?.map(|found| found.engine()),
         })

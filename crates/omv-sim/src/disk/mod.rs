@@ -107,6 +107,11 @@ struct Mount {
     volume: Volume,
 }
 
+/// Whether the camera's firmware would mount this medium.
+pub fn is_mountable(medium: &Shared) -> bool {
+    Volume::find(medium).is_some()
+}
+
 /// The mounted disks of a camera that runs.
 #[derive(Clone, Debug)]
 pub struct Disks {

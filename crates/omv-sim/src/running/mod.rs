@@ -25,7 +25,7 @@ pub use channels::{STDIN, STDOUT, STREAM};
 pub use facts::Facts;
 pub use works::{Happened, Shared, Wish, Works};
 
-use crate::disk::Disks;
+use crate::disk::{Disks, is_mountable};
 use crate::engine::{Engine, Outcome, Plain, Ran, Script};
 use crate::medium;
 use crate::scene::Scene;
@@ -47,6 +47,9 @@ pub struct Setup {
     pub scene: Scene,
     /// The card in its slot.
     pub card: Option<medium::Shared>,
+    /// Whether an internal disk that cannot be mounted is formatted, as every camera does it. Off,
+    /// which tests of flash want, it stays as it is and is not there for scripts.
+    pub formats: bool,
     /// Frames a second, whatever the size.
     pub frame_rate: Option<f64>,
     /// What executes scripts; none for [`Plain`], which executes nothing but its own comments.
@@ -59,6 +62,7 @@ impl std::fmt::Debug for Setup {
         f.debug_struct("Setup")
             .field("scene", &self.scene)
             .field("card", &self.card)
+            .field("formats", &self.formats)
             .field("frame_rate", &self.frame_rate)
             .field("engine", &engine)
             .finish()
@@ -108,7 +112,8 @@ pub struct Running {
 impl Running {
     /// A camera whose firmware takes over now. Its disks are mounted at once: USB shows them.
     pub fn new(facts: Facts, setup: Setup, flash: Option<(medium::Shared, u64)>) -> Self {
-        let disks = Disks::boot(flash.clone(), setup.card.clone(), facts.rules());
+        let usable = usable(&flash, &setup);
+        let disks = Disks::boot(usable, setup.card.clone(), facts.rules());
         let make = setup.engine.clone();
         let works = Shared::new(Works::new(facts, setup, disks));
         let engine = match make {
@@ -192,7 +197,8 @@ impl Running {
                     let mut works = self.works.inside();
                     let card = works.setup.card.clone();
                     let rules = works.facts.rules();
-                    works.disks = Disks::boot(self.flash.clone(), card, rules);
+                    let flash = usable(&self.flash, &works.setup);
+                    works.disks = Disks::boot(flash, card, rules);
                 }
                 self.first = first;
                 self.execute_file(now, What::Boot);
@@ -257,6 +263,10 @@ impl Running {
         match source {
             Ok(source) => self.execute(now, what, name, source),
             Err(_) if what == What::Boot && self.first => self.execute_file(now, What::Main),
+            // Without any disk the camera does as if its first program ran.
+            Err(_) if what == What::Main && self.works.inside().disks.path().is_empty() => {
+                self.execute(now, what, name, Vec::new());
+            }
             Err(_) => self.prompt(),
         }
     }
@@ -324,4 +334,10 @@ impl Running {
 /// is appended.
 fn keeps_script(facts: &Facts) -> bool {
     facts.since(4, 8, 0) && !facts.since(5, 0, 0)
+}
+
+/// The internal disk, if it can be mounted or may be formatted.
+fn usable(flash: &Option<(medium::Shared, u64)>, setup: &Setup) -> Option<(medium::Shared, u64)> {
+    let usable = |(medium, _): &&(medium::Shared, u64)| setup.formats || is_mountable(medium);
+    flash.as_ref().filter(usable).cloned()
 }

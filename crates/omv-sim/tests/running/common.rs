@@ -44,7 +44,10 @@ pub fn python() -> Setup {
 /// A bus with one RT1062 on which this firmware came up.
 pub fn bus(version: &str, setup: Setup) -> VirtualBus {
     let mut camera = Rt1062::new(&sample::firmware(version, 0x8000), Quirks::default());
-    camera.set_up(setup);
+    camera.set_up(Setup {
+        formats: true,
+        ..setup
+    });
     let bus = VirtualBus::new("test", vec![Box::new(camera)]);
     bus.pass(Duration::from_secs(5));
     bus

@@ -304,7 +304,10 @@ pub fn ota_ready(shop: &Shop) -> Result<()> {
 }
 
 /// Whether an environment has a package, `name==version`.
-fn installed(shop: &Shop, environment: &Path, package: &str) -> Result<()> {
+///
+/// # Errors
+/// When it has not.
+pub fn installed(shop: &Shop, environment: &Path, package: &str) -> Result<()> {
     let python = environment.join("bin/python");
     if !python.exists() {
         bail!("{package} is missing");
@@ -320,7 +323,10 @@ fn installed(shop: &Shop, environment: &Path, package: &str) -> Result<()> {
 
 /// Installs a package into an environment of its own, unless it is there. SPSDK takes about
 /// 240 MB, the emulator 80, the updater 40.
-fn install(
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn install(
     shop: &Shop,
     environment: &Path,
     package: &str,

@@ -10,6 +10,7 @@
 //! A tool or a file that a stage needs and does not find is red, with the command that helps.
 
 mod bench;
+mod browser;
 mod conformance;
 mod corpus;
 mod fuzz;

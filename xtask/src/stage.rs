@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use crate::run::Shop;
 use crate::work::{self, Matrix};
-use crate::{conformance, corpus, fuzz, judges, rig};
+use crate::{browser, conformance, corpus, fuzz, judges, rig};
 
 /// A part of `test`.
 struct Stage {
@@ -25,12 +25,12 @@ const STAGES: &[Stage] = &[
     },
     Stage {
         name: "judges",
-        budget: 180,
+        budget: 240,
         work: judges::fetch,
     },
     Stage {
         name: "unit",
-        budget: 420,
+        budget: 660,
         work: work::unit,
     },
     Stage {
@@ -40,7 +40,7 @@ const STAGES: &[Stage] = &[
     },
     Stage {
         name: "loaders",
-        budget: 120,
+        budget: 180,
         work: conformance::loaders,
     },
     Stage {
@@ -62,6 +62,11 @@ const STAGES: &[Stage] = &[
         name: "fuzz",
         budget: 240,
         work: fuzz::fuzz,
+    },
+    Stage {
+        name: "browser",
+        budget: 240,
+        work: browser::run,
     },
     Stage {
         name: "rig",

@@ -120,6 +120,19 @@ fn refusals() -> Vec<Refusal> {
             source_name: "photos.zip".into(),
             why: "there is no .tflite file in it".into(),
         },
+        Refusal::BeforeRomfs {
+            board: board(),
+            firmware: omv_boards::Version {
+                major: 4,
+                minor: 6,
+                patch: 20,
+            },
+            since: omv_boards::Version {
+                major: 4,
+                minor: 7,
+                patch: 0,
+            },
+        },
         Refusal::CannotPark {
             file: file(),
             address: 0x6004_23C0,

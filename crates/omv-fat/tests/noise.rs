@@ -114,7 +114,11 @@ fn a_disk_with_noise_in_it_is_checked_repaired_and_read_without_a_crash() {
         .and_then(|rounds| rounds.parse().ok());
     let (bases, options) = (bases(), Options::default());
     for round in 0..asked.unwrap_or(ROUNDS) {
-        let mut noise = Noise(round * 0x9E37_79B9_7F4A_7C15 + 0x1234_5678_9ABC_DEF1);
+        let mut noise = Noise(
+            round
+                .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+                .wrapping_add(0x1234_5678_9ABC_DEF1),
+        );
         let mut disk = bases[round as usize % bases.len()].clone();
         harm(&mut disk, &mut noise);
         let begun = Instant::now();

@@ -157,7 +157,16 @@ fn what_can_lose_data_needs_a_yes_and_the_fuse_needs_more() {
 fn a_disk_is_saved_before_it_is_erased_and_can_be_put_back() {
     let desk = Desk::new();
     let camera = "sim:rt1062@camera.img";
-    let image: Vec<u8> = (0..0x40_0000_u32).map(|n| (n >> 8) as u8).collect();
+    let args = ["backup", "disk", "-c", camera, "-o", "new.img", "--json"];
+    assert_eq!(desk.omv(&args).code, Some(0));
+    let formatted = std::fs::read(desk.path("new.img")).unwrap();
+    assert_eq!(formatted.len(), 0x40_0000);
+    // A disk the firmware mounts: marked in the code of its boot sector, full to its end.
+    let mut image = formatted.clone();
+    image[200..204].copy_from_slice(b"mark");
+    for (at, byte) in image.iter_mut().enumerate().skip(0x1_0000) {
+        *byte = (at >> 8) as u8;
+    }
     let disk = desk.write("disk.img", &image);
     let args = ["restore", "-c", camera, "--yes", "--json", text(&disk)];
     assert_eq!(desk.omv(&args).code, Some(0));
@@ -179,13 +188,23 @@ fn a_disk_is_saved_before_it_is_erased_and_can_be_put_back() {
     let now = desk.omv(&["backup", "disk", "-c", camera, "-o", "now.img", "--json"]);
     assert_eq!(now.code, Some(0), "{}", now.out);
     let now = std::fs::read(desk.path("now.img")).unwrap();
-    assert!(now[..4096].iter().all(|byte| *byte == 0xFF), "erased");
-    assert!(now[4096..] == image[4096..], "and only that");
+    // The firmware found no disk when it started, and formatted it anew.
+    assert!(now[..4096] != image[..4096], "erased");
+    assert!(now[..0x1_0000] == formatted[..0x1_0000], "formatted");
+    assert!(now[0x1_0000..] == image[0x1_0000..], "and only that");
     let again = desk.omv(&["backup", "disk", "-c", camera, "-o", "now.img", "--json"]);
     assert_eq!(
         (again.code, again.error_code().as_str()),
         (Some(2), "usage"),
         "never overwritten"
+    );
+    let args = ["restore", "-c", camera, "--yes", "--json", "saved.img"];
+    assert_eq!(desk.omv(&args).code, Some(0));
+    let back = desk.omv(&["backup", "disk", "-c", camera, "-o", "back.img", "--json"]);
+    assert_eq!(back.code, Some(0), "{}", back.out);
+    assert!(
+        std::fs::read(desk.path("back.img")).unwrap() == image,
+        "put back"
     );
 }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use common::{Desk, text};
 
 /// Cameras of both protocols.
-const CAMERAS: [&str; 2] = ["sim:rt1062", "sim:rt1062,firmware=4.5.2"];
+const CAMERAS: [&str; 2] = ["sim:rt1062,firmware=5.0.0", "sim:rt1062,firmware=4.5.2"];
 const HELLO: &str = "# omv-sim: print hello\nprint('hello')\n";
 const ENDLESS: &str = "# omv-sim: loop\n# omv-sim: print round\n# omv-sim: wait 20\n# omv-sim: repeat\n\
 import time\nwhile True:\n    print('round')\n    time.sleep_ms(20)\n";
@@ -97,6 +97,7 @@ fn ctrl_c_stops_the_script_within_a_second_and_not_the_camera() {
     desk.write("endless.py", ENDLESS.as_bytes());
     desk.write("hello.py", HELLO.as_bytes());
     let _camera = desk.sim(&[]);
+    desk.until("rt1062", "run");
     let mut child = desk
         .command(&["run", "endless.py", "-c", "rt1062"])
         .stdout(Stdio::piped())

@@ -80,7 +80,13 @@ fn a_script_that_is_over_at_once_has_an_end_all_the_same() {
     let (_bus, session) = open("5.0.0");
     let output = session.execute(b"pass", &Limits::default()).unwrap();
     assert_eq!(output.ended, Ended::Finished);
-    assert!(output.text.is_empty() && !output.timed_out);
+    // Without an interpreter the camera says that nothing was executed, and nothing else.
+    let text = String::from_utf8(output.text).unwrap();
+    assert!(
+        text.ends_with("nothing of it was executed.\r\n"),
+        "{text:?}"
+    );
+    assert!(!output.timed_out);
 }
 
 #[test]
@@ -99,10 +105,10 @@ fn a_camera_that_is_unplugged_is_lost_and_found_again() {
             "{version}"
         );
         bus.with(0, |camera, now| camera.hand(now, Hand::Plug));
-        assert!(
-            matches!(watch.next(10 * SECOND), Some(Notice::Connected)),
-            "{version}"
-        );
+        // Words of the camera's own script may be among it.
+        let connected = |notice: Notice| matches!(notice, Notice::Connected);
+        let mut notices = std::iter::from_fn(|| watch.next(10 * SECOND)).take(20);
+        assert!(notices.any(connected), "{version}");
         session.stop().unwrap();
         assert_eq!(session.statistics().unwrap().host.connections, 2);
     }

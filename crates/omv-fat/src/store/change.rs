@@ -233,17 +233,103 @@ const MARKER: usize = 2;
 
 /// Whether this can be a sector of flash whose erase or whose writing was cut off: an erase turns
 /// bits of the old content to 1, and after it writing turns those to 0 that are 0 in the new one.
-/// A sector that is whole but for an entry or two is none: somebody has entered a file.
+/// A sector that is whole but for entries is none: somebody has entered a file.
 fn is_torn(write: &SectorWrite, bytes: &[u8]) -> bool {
     let holds = |content: &[u8]| {
-        let slots = || content.chunks(SLOT).zip(bytes.chunks(SLOT));
-        let fits = |(content, now): &(&[u8], &[u8])| {
-            let mut pairs = content.iter().zip(*now);
-            pairs.all(|(wanted, now)| now & wanted == *wanted)
-        };
-        let odd = slots().filter(|slot| !fits(slot)).count();
-        let other = slots().filter(|(content, now)| content != now).count();
-        odd <= MARKER && (odd == 0 || other > odd)
+        let (mut odd, mut entered, mut torn) = (0, 0, 0);
+        let ends = write.before.chunks(SLOT).zip(write.after.chunks(SLOT));
+        let slots = content.chunks(SLOT).zip(bytes.chunks(SLOT));
+        for ((wanted, now), (before, after)) in slots.zip(ends) {
+            let mut pairs = wanted.iter().zip(now);
+            let fits = pairs.all(|(wanted, now)| now & wanted == *wanted);
+            if !fits {
+                odd += 1;
+            } else if is_entered(wanted, now) {
+                entered += 1;
+            } else if now != before && now != after {
+                torn += 1;
+            }
+        }
+        odd <= MARKER && (odd + entered == 0 || torn > 0)
     };
     holds(&write.before) || holds(&write.after)
+}
+
+/// Whether an entry stands where there was none. Into zeros every entry fits as if an erase had
+/// made it of them. Among the many that an erase leaves some look like names, but never all.
+fn is_entered(wanted: &[u8], now: &[u8]) -> bool {
+    if now.len() != SLOT || wanted.iter().any(|byte| *byte != 0) {
+        return false;
+    }
+    match now[11] {
+        // A piece of a long name: its number, its kind, and no cluster.
+        0x0F => (1..=20).contains(&(now[0] & 0x3F)) && [now[12], now[26], now[27]] == [0; 3],
+        attributes => {
+            let is_name = |byte: &u8| (0x20..0xFF).contains(byte);
+            attributes & 0xC0 == 0 && now[..11].iter().all(is_name)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZE: usize = TEARING as usize;
+
+    fn entry(name: &[u8; 11], size: u8) -> [u8; SLOT] {
+        let mut slot = [0; SLOT];
+        slot[..11].copy_from_slice(name);
+        slot[11] = 0x20;
+        slot[28] = size;
+        slot
+    }
+
+    fn sector(entries: &[[u8; SLOT]]) -> Vec<u8> {
+        let mut bytes = entries.concat();
+        bytes.resize(SIZE, 0);
+        bytes
+    }
+
+    #[test]
+    fn an_entry_in_a_sector_that_is_whole_is_somebody_elses_and_no_tear() {
+        let (main, log) = (b"MAIN    PY ", entry(b"LOG     TXT", 0));
+        let mut long = [0xFF; SLOT];
+        (long[0], long[11], long[12]) = (0x41, 0x0F, 0);
+        long[26..28].fill(0);
+        // The second size has all bits of the first: also what is new can pass for a tear.
+        for (old, new) in [(9, 4), (0, 4)] {
+            let (before, after) = (sector(&[entry(main, old)]), sector(&[entry(main, new)]));
+            let change = Change {
+                sector_size: TEARING,
+                writes: vec![SectorWrite {
+                    phase: Phase::Commit,
+                    sector: 7,
+                    before: before.clone(),
+                    after: after.clone(),
+                }],
+            };
+            assert!(change.is_ours(7, &before) && change.is_ours(7, &after));
+            for size in [old, new] {
+                let main = entry(main, size);
+                assert!(!change.is_ours(7, &sector(&[main, log])));
+                assert!(!change.is_ours(7, &sector(&[main, long, log])));
+                assert!(!change.is_ours(7, &sector(&[main, log, long, log])));
+                // Cells that were not written to the end are a tear, with the marker or without.
+                for length in [1, 11, 12, 16, SLOT, 40 * SLOT] {
+                    let mut torn = sector(&[main]);
+                    torn[SIZE - length..].fill(0xFF);
+                    assert!(change.is_ours(7, &torn), "{length}");
+                    torn[SLOT..2 * SLOT].copy_from_slice(&long);
+                    torn[2 * SLOT..3 * SLOT].copy_from_slice(&log);
+                    assert!(change.is_ours(7, &torn), "{length}");
+                }
+                for length in [11, 12, 16, SLOT] {
+                    let mut torn = sector(&[main]);
+                    torn[SLOT * 5..][..length].fill(0xFF);
+                    assert!(change.is_ours(7, &torn), "{length}");
+                }
+            }
+        }
+    }
 }

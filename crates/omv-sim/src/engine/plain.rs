@@ -23,7 +23,7 @@ use crate::running::Shared;
 /// What stands in front of a directive.
 const LEAD: &str = "# omv-sim:";
 /// What a script that has none is answered.
-const NOTE: &str = "This virtual camera has no Python interpreter (`omv sim interpreter` installs one): \
+const NOTE: &str = "This virtual camera has no Python interpreter (the variable OMV_INTERPRETER names one): \
 the script was taken and nothing of it was executed.\n";
 /// Steps done in one call.
 const AT_ONCE: usize = 64;

@@ -317,7 +317,7 @@ impl Running {
     fn soft_reboot(&mut self, now: Duration) {
         let mut works = self.works.inside();
         works.happened.push_back(Happened::SoftReboot);
-        works.text.push(b"\r\nMPY: soft reboot\r\n");
+        works.text.push(b"MPY: soft reboot\r\n");
         if !keeps_script(&works.facts) {
             works.script.clear();
         }

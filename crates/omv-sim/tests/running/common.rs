@@ -313,7 +313,7 @@ impl Old {
         for _ in 0..2000 {
             bus.pass(millis(10));
             said.push_str(&old.text());
-            if let Some((said, _)) = said.split_once("\r\nMPY: soft reboot") {
+            if let Some((said, _)) = said.split_once("MPY: soft reboot") {
                 return said.to_owned();
             }
         }

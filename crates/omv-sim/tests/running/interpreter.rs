@@ -21,7 +21,7 @@ pub fn says_on(version: &str, script: &str) -> String {
     host.stop();
     host.watch(&bus, millis(400));
     let text = host.run(&bus, script, 60 * SECOND);
-    let (said, _) = text.split_once("\r\nMPY: soft reboot").expect("an end");
+    let (said, _) = text.split_once("MPY: soft reboot").expect("an end");
     said.to_owned()
 }
 

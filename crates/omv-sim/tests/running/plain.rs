@@ -16,7 +16,7 @@ fn a_script_prints_and_then_the_interpreter_begins_anew() {
     let bus = bus("5.0.0", Setup::default());
     let mut host = Host::new(&bus);
     let text = host.run(&bus, SCRIPT, millis(1000));
-    assert_eq!(text, "hello\r\nbye\r\n\r\nMPY: soft reboot\r\n");
+    assert_eq!(text, "hello\r\nbye\r\nMPY: soft reboot\r\n");
     let event = |code| Event {
         channel: STDIN,
         code: Some(code),

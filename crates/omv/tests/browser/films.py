@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 
 OMV = os.environ["OMV_BIN"]
-CAMERA = os.environ.get("OMV_TEST_CAMERA", "sim:rt1062")
+CAMERA = os.environ.get("OMV_TEST_CAMERA", "sim:rt1062,firmware=5.0.0")
 STREAM = Path(__file__).parent / "stream.py"
 
 

@@ -122,7 +122,7 @@ function counter(page) {
 const browser = await chromium.launch({ executablePath: process.env.OMV_CHROMIUM, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
 const tests = [];
 const test = (name, work) => tests.push({ name, work });
-const place = await serve(process.env.OMV_TEST_CAMERA || "sim:rt1062");
+const place = await serve(process.env.OMV_TEST_CAMERA || "sim:rt1062,firmware=5.0.0");
 const asked = [];
 const complaints = [];
 async function open(options = {}) {

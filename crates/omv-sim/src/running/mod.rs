@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The protocols (`run.rs`) look at the insides, [`Works`], through their own halves; the script
-//! is executed by an [`Engine`](crate::engine::Engine) in slices of the camera's time.
+//! is executed by an [`Engine`] in slices of the camera's time.
 //!
 //! Sources: openmv/openmv ports/mimxrt/main.c, ports/stm32/main.c, protocol/omv_protocol.c.
 

@@ -121,7 +121,7 @@ pub struct Measure {
     /// Also write the bars as a picture
     #[arg(long, value_name = "FILE")]
     pub svg: Option<PathBuf>,
-    /// A meter in the camera's supply: scpi:HOST[:5025], hwmon:FILE or csv:FILE
+    /// A meter in the camera's supply: `scpi:HOST` (port 5025, or `scpi:HOST:PORT`), `hwmon:FILE` or `csv:FILE`
     #[arg(long, value_name = "METER")]
     pub power: Option<String>,
     /// The voltage of the supply

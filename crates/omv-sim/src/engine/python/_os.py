@@ -1,4 +1,5 @@
 # `os` of a camera, over the virtual disks.
+from collections import namedtuple as _namedtuple
 import _omv
 from os import *
 import os as _native
@@ -12,16 +13,17 @@ def statvfs(path):
 
 
 def uname():
-    return _Uname
+    return _uname
 
 
 def sync():
     pass
 
 
-class _Uname:
-    sysname = _facts["board"].lower()
-    nodename = sysname
-    release = _facts["micropython"]
-    version = "OpenMV v%d.%d.%d" % _omv.version
-    machine = _facts["machine"]
+_uname = _namedtuple("uname", ("sysname", "nodename", "release", "version", "machine"))(
+    _facts["board"].lower(),
+    _facts["board"].lower(),
+    _facts["micropython"],
+    "OpenMV v%d.%d.%d" % _omv.version,
+    _facts["machine"],
+)

@@ -90,10 +90,11 @@ fn measured(common: &Common, args: &Measure, output: &Output) -> Result<(), Fail
     let mut reader = Reader::new(simulated);
     reader.feed(&said.text_lossy());
     let mut run = reader.finish();
-    if let Ended::Raised(traceback) = &said.ended {
-        run.trouble
-            .push(format!("{}: {}", traceback.kind, traceback.message));
-    }
+    let raised = match &said.ended {
+        Ended::Raised(traceback) => Some(format!("{}: {}", traceback.kind, traceback.message)),
+        _ => None,
+    };
+    run.trouble.extend(raised.clone());
     if said.missing > 0 {
         run.trouble
             .push(format!("{} bytes of text were lost", said.missing));
@@ -115,7 +116,12 @@ fn measured(common: &Common, args: &Measure, output: &Output) -> Result<(), Fail
     if let Some(meter) = &meter {
         energy(&mut run, meter, watcher)?;
     }
-    show(&run, args, output)
+    match raised {
+        // What was measured before is in the table; a result it is not.
+        Some(what) if output.json => Err(Fail::Raised { what }),
+        Some(what) => show(&run, args, output).and(Err(Fail::Raised { what })),
+        None => show(&run, args, output),
+    }
 }
 
 /// Adds what the meter saw.

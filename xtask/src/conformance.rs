@@ -13,11 +13,11 @@ pub fn run(shop: &Shop) -> Result<()> {
     let judges = judges::ready(shop)?;
     judges::spsdk_ready(shop)
         .context("the real tools are not ready: `cargo xtask test judges` installs them")?;
-    let test = ["test", "-p", "omv", "--test", "dropin_conformance"];
+    let test = ["test", "--workspace", "--test", "dropin_conformance"];
     shop.cargo(test).env("OMV_JUDGES", &judges).stream()?;
     judges::openmv_ready(shop)
         .context("the Python package is not ready: `cargo xtask test judges` installs it")?;
-    let test = ["test", "-p", "omv-camera", "--test", "peer"];
+    let test = ["test", "--workspace", "--test", "peer"];
     shop.cargo(test).env("OMV_JUDGES", judges).stream()
 }
 
@@ -30,7 +30,7 @@ pub fn loaders(shop: &Shop) -> Result<()> {
     let judges = judges::ready(shop)?;
     judges::unicorn_ready(shop)
         .context("the emulator is not ready: `cargo xtask test judges` installs it")?;
-    let test = ["test", "-p", "omv-camera", "--test", "real_loaders"];
+    let test = ["test", "--workspace", "--test", "real_loaders"];
     shop.cargo(test).env("OMV_JUDGES", judges).stream()
 }
 
@@ -42,10 +42,10 @@ pub fn models(shop: &Shop) -> Result<()> {
     let judges = judges::ready(shop)?;
     let ready = judges::models_ready(shop).and_then(|()| judges::webassembly_ready(shop));
     ready.context("the readers are not ready: `cargo xtask test judges` installs them")?;
-    let eras = ["test", "-p", "omv-bench", "--test", "eras"];
+    let eras = ["test", "--workspace", "--test", "eras"];
     shop.cargo(eras).env("OMV_JUDGES", &judges).stream()?;
-    let infer = ["test", "-p", "omv-sim", "--test", "infer_judged"];
+    let infer = ["test", "--workspace", "--test", "infer_judged"];
     shop.cargo(infer).env("OMV_JUDGES", &judges).stream()?;
-    let test = ["test", "-p", "omv", "--test", "models_judged"];
+    let test = ["test", "--workspace", "--test", "models_judged"];
     shop.cargo(test).env("OMV_JUDGES", judges).stream()
 }

@@ -18,7 +18,7 @@ const PACKAGES: [(&str, &str); 3] = [
 /// When a damage is not found or not repaired, or a judge is missing.
 pub fn run(shop: &Shop) -> Result<()> {
     install(shop)?;
-    let test = ["test", "-p", "omv-fat", "--test", "corpus"];
+    let test = ["test", "--workspace", "--test", "corpus"];
     shop.cargo(test).stream()
 }
 

@@ -20,57 +20,57 @@ struct Stage {
 const STAGES: &[Stage] = &[
     Stage {
         name: "check",
-        budget: 240,
+        budget: 300,
         work: work::check,
     },
     Stage {
         name: "judges",
-        budget: 240,
+        budget: 300,
         work: judges::fetch,
     },
     Stage {
         name: "unit",
-        budget: 660,
+        budget: 780,
         work: work::unit,
     },
     Stage {
         name: "conformance",
-        budget: 240,
+        budget: 360,
         work: conformance::run,
     },
     Stage {
         name: "loaders",
-        budget: 180,
+        budget: 240,
         work: conformance::loaders,
     },
     Stage {
         name: "corpus",
-        budget: 150,
+        budget: 240,
         work: corpus::run,
     },
     Stage {
         name: "models",
-        budget: 60,
+        budget: 150,
         work: conformance::models,
     },
     Stage {
         name: "matrix",
-        budget: 180,
+        budget: 240,
         work: |shop| work::matrix(shop, Matrix::Short),
     },
     Stage {
         name: "fuzz",
-        budget: 240,
+        budget: 300,
         work: fuzz::fuzz,
     },
     Stage {
         name: "browser",
-        budget: 240,
+        budget: 300,
         work: browser::run,
     },
     Stage {
         name: "rig",
-        budget: 480,
+        budget: 600,
         work: rig::test,
     },
 ];

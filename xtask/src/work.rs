@@ -75,7 +75,7 @@ pub fn matrix(shop: &Shop, matrix: Matrix) -> Result<()> {
         Matrix::Short => "ci",
         Matrix::Long => "long",
     };
-    let test = ["test", "-p", "omv-camera", "--test", "power_cut"];
+    let test = ["test", "--workspace", "--test", "power_cut"];
     let job = shop.cargo(test).args(["--", "--nocapture"]);
     job.env("OMV_JUDGES", judges)
         .env("OMV_MATRIX", size)

@@ -60,7 +60,7 @@ const STAGES: &[Stage] = &[
     },
     Stage {
         name: "fuzz",
-        budget: 300,
+        budget: 420,
         work: fuzz::fuzz,
     },
     Stage {
@@ -70,7 +70,7 @@ const STAGES: &[Stage] = &[
     },
     Stage {
         name: "rig",
-        budget: 600,
+        budget: 720,
         work: rig::test,
     },
 ];

@@ -2,7 +2,9 @@
 
 use std::sync::OnceLock;
 
-use omv_fat::{Blueprint, Fault, Form, Memory, Options, Overlay, Scheme, Sectors, check, format, repair, walk};
+use omv_fat::{
+    Blueprint, Fault, Form, Memory, Options, Overlay, Scheme, Sectors, check, format, repair, walk,
+};
 
 /// A disk that begins with some bytes and goes on with zeros.
 struct Begun<'a> {
@@ -73,7 +75,10 @@ fn files(disk: &mut dyn Sectors) {
 
 /// Any bytes as a disk.
 pub fn disk(bytes: &[u8]) {
-    all(&mut Begun { bytes, sectors: SECTORS });
+    all(&mut Begun {
+        bytes,
+        sectors: SECTORS,
+    });
 }
 
 /// Healthy disks, small ones.
@@ -85,7 +90,13 @@ fn healthy() -> &'static [Memory] {
             let files = ["a long name of a file.txt", "main.py", ".openmv_disk"];
             let files = files.map(str::to_owned).to_vec();
             let (scheme, label) = (Scheme::Whole, "FUZZ".to_owned());
-            let wish = Blueprint { form: Some(form), scheme, label, serial: 1, files };
+            let wish = Blueprint {
+                form: Some(form),
+                scheme,
+                label,
+                serial: 1,
+                files,
+            };
             format(&mut disk, &wish).expect("a size that fits");
             // What is lost is kept as files in a folder, so that there are some.
             lose(&mut disk);
@@ -93,7 +104,11 @@ fn healthy() -> &'static [Memory] {
             work.write(&mut disk, |_| true).expect("memory");
             disk
         };
-        vec![make(Form::Fat12, 512, 1 << 19), make(Form::Fat12, 4096, 1 << 20), make(Form::Exfat, 512, 2 << 20)]
+        vec![
+            make(Form::Fat12, 512, 1 << 19),
+            make(Form::Fat12, 4096, 1 << 20),
+            make(Form::Exfat, 512, 2 << 20),
+        ]
     })
 }
 

@@ -14,6 +14,12 @@ const LIMITS: Limits = Limits {
     frame: 0x1_0000,
 };
 
+/// A camera is asked for pictures, as large as one can be and as often as bytes allow.
+const CAMERA: Limits = Limits {
+    frames: 0x4000,
+    frame: 0x1_0000,
+};
+
 /// A host that identifies, or that resets, towards a camera that says anything.
 pub fn host(bytes: &[u8]) {
     if let Some(arch) = bytes.first_chunk()
@@ -75,5 +81,5 @@ pub fn camera(bytes: &[u8]) {
         sensor: (choice & 8 != 0).then_some(0x7750),
         running: choice & 16 != 0,
     };
-    Stage::new(Camera::new(personality), LIMITS).play(Script::new(script));
+    Stage::new(Camera::new(personality), CAMERA).play(Script::new(script));
 }

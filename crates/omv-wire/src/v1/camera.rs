@@ -28,7 +28,9 @@ const STATE_TEXT: usize = 16;
 /// Most bytes of a data phase that are kept: a script's.
 const PHASE_LIMIT: usize = 1 << 20;
 /// Most bytes of one answer: a frame's.
-const ANSWER_LIMIT: u32 = 1 << 26;
+const ANSWER_LIMIT: u32 = 1 << 22;
+/// Most bytes handed out at once; a picture takes several.
+const FRAME: usize = 0x4000;
 /// `SENSOR_ID` of a camera without a sensor.
 const NO_SENSOR: u32 = 0xFF;
 
@@ -220,7 +222,7 @@ impl<D: Desk> Camera<D> {
         if opcode.is_answered() {
             if known && length > 0 {
                 let answer = self.answer(opcode, length);
-                self.out.extend((!answer.is_empty()).then_some(answer));
+                self.out.extend(answer.chunks(FRAME).map(<[u8]>::to_vec));
             }
             return;
         }

@@ -1,5 +1,4 @@
 # `os` of a camera, over the virtual disks.
-from collections import namedtuple as _namedtuple
 import _omv
 from os import *
 import os as _native
@@ -13,17 +12,12 @@ def statvfs(path):
 
 
 def uname():
-    return _uname
+    from collections import namedtuple
+
+    kind = namedtuple("uname", ("sysname", "nodename", "release", "version", "machine"))
+    name, version = _facts["board"].lower(), "OpenMV v%d.%d.%d" % _omv.version
+    return kind(name, name, _facts["micropython"], version, _facts["machine"])
 
 
 def sync():
     pass
-
-
-_uname = _namedtuple("uname", ("sysname", "nodename", "release", "version", "machine"))(
-    _facts["board"].lower(),
-    _facts["board"].lower(),
-    _facts["micropython"],
-    "OpenMV v%d.%d.%d" % _omv.version,
-    _facts["machine"],
-)

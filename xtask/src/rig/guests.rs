@@ -1,7 +1,7 @@
 //! The machines of a run: what each is given, all of them side by side, and what their scenes came to.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use super::results::Results;
 use super::scenes::{self, Scene};
 use super::{NEW, OLD, patience, recording, supplies};
 use crate::run::Shop;
+use crate::work;
 
 /// Longest run of all scenes of one machine.
 const LIMIT: Duration = Duration::from_secs(440);
@@ -20,6 +21,8 @@ const LIMIT: Duration = Duration::from_secs(440);
 /// Kernel and programs, built once for all machines.
 pub struct Tools<'a> {
     kernel: Kernel,
+    /// The folder of the programs.
+    built: PathBuf,
     server: Option<&'a str>,
 }
 
@@ -36,8 +39,12 @@ impl<'a> Tools<'a> {
     /// When something is missing or does not build.
     pub fn build(shop: &Shop, server: Option<&'a str>) -> Result<Self> {
         let kernel = kernel::ready(shop)?;
-        shop.cargo(["build", "-p", "omv", "-p", "xtask"]).stream()?;
-        Ok(Self { kernel, server })
+        let built = work::programs(shop)?;
+        Ok(Self {
+            kernel,
+            built,
+            server,
+        })
     }
 
     /// A machine with an empty share of this name, and the programs in it.
@@ -46,7 +53,7 @@ impl<'a> Tools<'a> {
     /// What the system says.
     pub fn machine(&self, shop: &Shop, share: &str) -> Result<Machine> {
         let machine = Machine::new(shop, &self.kernel, share)?;
-        let built = shop.target.join("debug");
+        let built = &self.built;
         machine.program(shop, &built.join("omv"), "omv")?;
         machine.program(shop, &built.join("xtask"), "attach")?;
         let server = self.server.map_or(built.join("omv"), Into::into);

@@ -16,6 +16,7 @@
 pub mod boards;
 pub mod dfu;
 pub mod fat;
+pub mod frames;
 pub mod identify;
 pub mod mboot;
 pub mod plan;
@@ -40,6 +41,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("dfu_host", dfu::host),
     ("fat_changed", fat::changed),
     ("fat_disk", fat::disk),
+    ("frames", frames::picture),
     ("identify", identify::identify),
     ("mboot_camera", mboot::camera),
     ("mboot_codec", mboot::codec),
@@ -56,8 +58,10 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("usbip_camera", usbip::camera),
     ("usbip_host", usbip::host),
     ("v1_camera", v1::camera),
+    ("v1_console", v1::console),
     ("v1_host", v1::host),
     ("v2_camera", v2::camera),
     ("v2_codec", v2::codec),
     ("v2_host", v2::host),
+    ("v2_session", v2::session),
 ];

@@ -21,6 +21,8 @@ use std::io::{self, Read, Write};
 use crate::medium::{Shared, Stamp, format_internal};
 use volume::{Stream, Volume};
 
+/// Most entries of a folder; one whose chain of clusters goes in a circle would have no end.
+const ENTRIES: usize = 1 << 16;
 /// Largest file that is read into memory.
 const MOST: u64 = 64 << 20;
 /// The file by which hosts know the disk of a camera.
@@ -409,7 +411,7 @@ fn list(system: &fatfs::FileSystem<Stream>, folder: &str) -> Result<Vec<Entry>, 
         folder => root.open_dir(folder)?,
     };
     let mut entries = Vec::new();
-    for entry in folder.iter() {
+    for entry in folder.iter().take(ENTRIES) {
         let entry = entry?;
         let name = entry.file_name();
         if name != "." && name != ".." {

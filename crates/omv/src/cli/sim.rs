@@ -17,6 +17,9 @@ pub struct Sim {
     /// A firmware file in its flash, or the version of a sample one
     #[arg(long, value_name = "FILE|VERSION")]
     pub firmware: Option<String>,
+    /// The card in its slot: an image file, or the size of an empty one in MiB
+    #[arg(long, value_name = "FILE|MIB")]
+    pub sd: Option<String>,
     /// File that keeps its flash and fuses from one run to the next
     #[arg(long, value_name = "FILE")]
     pub state: Option<PathBuf>,

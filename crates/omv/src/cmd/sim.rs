@@ -57,6 +57,7 @@ pub fn run(_common: &Common, args: &Sim, output: &Output) -> Result<(), Fail> {
 fn serve(model: &str, args: &Sim, output: &Output) -> Result<(), Fail> {
     let mut spec = Spec::parse(model)?;
     spec.firmware = args.firmware.clone().or(spec.firmware);
+    spec.sd = args.sd.clone().or(spec.sd);
     spec.file = args.state.clone().or(spec.file);
     spec.quirks.extend(args.quirk.iter().cloned());
     let Made { mut camera, .. } = spec.make()?;

@@ -18,6 +18,7 @@ pub mod dfu;
 pub mod fat;
 pub mod identify;
 pub mod mboot;
+pub mod msc;
 pub mod plan;
 pub mod python;
 pub mod romfs;
@@ -40,10 +41,13 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("dfu_host", dfu::host),
     ("fat_changed", fat::changed),
     ("fat_disk", fat::disk),
+    ("fat_note", fat::note),
     ("identify", identify::identify),
     ("mboot_camera", mboot::camera),
     ("mboot_codec", mboot::codec),
     ("mboot_host", mboot::host),
+    ("msc_camera", msc::camera),
+    ("msc_host", msc::host),
     ("plan_image", plan::image),
     ("plan_zip", plan::zip),
     ("python", python::script),

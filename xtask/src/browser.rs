@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::judges;
 use crate::run::Shop;
+use crate::work;
 
 /// What drives the browser.
 const PLAYWRIGHT: &str = "playwright-core@1.65.1";
@@ -29,8 +30,7 @@ pub fn run(shop: &Shop) -> Result<()> {
     judges::install(shop, &opencv, OPENCV, |shop| {
         judges::installed(shop, &shop.target.join("judges/opencv"), OPENCV)
     })?;
-    shop.cargo(["build", "--package", "omv"]).stream()?;
-    let program = shop.target.join("debug/omv");
+    let program = work::programs(shop)?.join("omv");
     let desk = shop.target.join("browser");
     if desk.exists() {
         fs::remove_dir_all(&desk)?;

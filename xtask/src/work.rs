@@ -1,5 +1,7 @@
 //! What the stages do that is no more than a few calls of cargo.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 
 use crate::run::Shop;
@@ -62,6 +64,19 @@ pub fn unit(shop: &Shop) -> Result<()> {
     let judges = judges::ready(shop)?;
     let job = shop.cargo(["test", "--workspace", "--no-fail-fast"]);
     job.env("OMV_JUDGES", judges).stream()
+}
+
+/// The programs and the examples that scenes and benches start, in the folder they are built into.
+///
+/// Examples take the features that tests take. Without them cargo would build much of the workspace once
+/// more with fewer features, after the tests have built it.
+///
+/// # Errors
+/// When something does not compile.
+pub fn programs(shop: &Shop) -> Result<PathBuf> {
+    let words = ["build", "--workspace", "--bins", "--examples"];
+    shop.cargo(words).stream()?;
+    Ok(shop.target.join("debug"))
 }
 
 /// Power cuts. The profile of the other tests is fast enough for thousands of flashes, and a

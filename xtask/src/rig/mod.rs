@@ -29,6 +29,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::run::Shop;
+use crate::work;
 use machine::Machine;
 use results::Results;
 use scenes::{Scene, dfu};
@@ -278,9 +279,8 @@ fn scenes_of(
 /// Packages, kernel, programs, an empty share.
 fn prepare(shop: &Shop, server: Option<&str>) -> Result<Machine> {
     let kernel = kernel::ready(shop)?;
-    shop.cargo(["build", "-p", "omv", "-p", "xtask"]).stream()?;
+    let built = work::programs(shop)?;
     let machine = Machine::new(shop, kernel)?;
-    let built = shop.target.join("debug");
     machine.program(shop, &built.join("omv"), "omv")?;
     machine.program(shop, &built.join("xtask"), "attach")?;
     match server {

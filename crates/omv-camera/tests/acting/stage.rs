@@ -323,6 +323,8 @@ impl Channels for Stage {
                 Ok(())
             }
             (CUSTOM, Some((_, data))) => {
+                // Written twice is written once.
+                data.truncate(offset as usize);
                 data.extend_from_slice(bytes);
                 Ok(())
             }

@@ -5,6 +5,7 @@ usage: driver.py PORT session|frames KEY=VALUE...   (options of openmv.Camera; s
 import enum
 import json
 import resource
+import signal
 import sys
 import time
 
@@ -12,6 +13,7 @@ import time
 enum.EnumMeta.__contains__ = lambda cls, value: value in cls._value2member_map_ or value in cls._member_map_.values()
 
 import openmv
+from openmv.exceptions import OMVException, TimeoutException
 
 port, what = sys.argv[1:3]
 options = {key: json.loads(value) for key, value in (arg.split("=", 1) for arg in sys.argv[3:])}
@@ -29,33 +31,70 @@ def number(frame):
     return numbers.pop() if len(numbers) == 1 else None
 
 
-seen = {"frames": 0, "bytes": 0, "wrong": 0, "text": ""}
+seen = {"frames": 0, "bytes": 0, "wrong": 0, "text": "", "repeats": 0}
+
+
+def late(*_):
+    raise TimeoutException("late")
+
+
+def again(call, *args, **named):
+    """Asks once more what failed: the package does so once. Its wait for an answer begins anew with every
+    event, and a camera with unread text sends one every 50 ms: so there is a deadline as well."""
+    signal.signal(signal.SIGALRM, late)
+    for _ in range(8):
+        signal.setitimer(signal.ITIMER_REAL, 4, 4)
+        try:
+            return call(*args, **named)
+        except OMVException:
+            seen["repeats"] += 1
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    raise SystemExit("the package gave up")
+
+
+def start():
+    """An EXEC whose answer was lost is repeated by the package, and the second stops the script."""
+    for _ in range(8):
+        again(camera.exec, script)
+        time.sleep(0.1)
+        if again(camera.read_status).get("stdin"):
+            return
+        time.sleep(0.5)
+        again(camera.poll_events)
+    raise SystemExit("the script does not start")
+
+
 begun = time.monotonic()
 camera = openmv.Camera(port, **options)
-camera.connect()
-seen["firmware"] = list(camera.version()["firmware_version"])
-camera.stop()
+again(camera.connect)
+seen["firmware"] = list(again(camera.version)["firmware_version"])
+again(camera.stop)
 time.sleep(0.3)
-camera.exec(script)
-camera.streaming(True, raw=raw, resolution=(2048, 2048) if raw else None)
 if what == "session":
+    start()
+    again(camera.streaming, True, raw=raw, resolution=(2048, 2048) if raw else None)
     last = 0
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and seen["frames"] < 20:
-        status = camera.read_status()
+        status = again(camera.read_status)
         if status.get("stdout"):
-            seen["text"] += camera.read_stdout() or ""
-        if status.get("stream") and (frame := camera.read_frame()):
+            seen["text"] += again(camera.read_stdout) or ""
+        if status.get("stream") and (frame := again(camera.read_frame)):
             at = number(frame)
             seen["wrong"] += at is None or at <= last
             last = at or last
             seen["frames"] += 1
+    # The event that tells of it may have been dropped.
+    again(camera.update_channels)
     seen["channel"] = camera.has_channel("lidar")
-    camera.channel_write("lidar", b"ping" * 500)
-    seen["echo"] = camera.channel_read("lidar") == b"ping" * 500
-    seen["received"] = camera.device_stats()["received"]
-    camera.stop()
+    again(camera.channel_write, "lidar", b"ping" * 500)
+    seen["echo"] = again(camera.channel_read, "lidar") == b"ping" * 500
+    seen["received"] = again(camera.device_stats)["received"]
+    again(camera.stop)
 else:
+    camera.exec(script)
+    camera.streaming(True, raw=raw, resolution=(2048, 2048) if raw else None)
     first = None
     cpu = time.process_time()
     deadline = None

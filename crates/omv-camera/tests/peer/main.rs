@@ -24,8 +24,8 @@ fn driven(terminal: &Terminal, arguments: &[&str]) -> Option<String> {
         .stdout(Stdio::piped())
         .spawn()
         .expect("`cargo xtask test judges` installs it");
-    // Its own faults let it hang for ever after a reboot; nothing here may.
-    let limit = Instant::now() + Duration::from_secs(50);
+    // It has been seen to hang for ever; nothing here may.
+    let limit = Instant::now() + Duration::from_secs(120);
     while child.try_wait().unwrap().is_none() {
         if Instant::now() > limit {
             child.kill().unwrap();
@@ -84,15 +84,11 @@ fn the_python_package_goes_through_it_without_checksums_and_acknowledgements() {
 
 #[test]
 fn the_python_package_goes_through_it_while_it_drops_one_packet_in_twenty() {
-    // Which packets it drops is chance, and about every second time the package itself gives up or
-    // misses the script's channel after a loss: it has to come through once.
-    const TRIES: usize = 10;
-    let mut missing = Vec::new();
-    while missing.len() < TRIES {
-        match session(&["drop_rate=0.05"]) {
-            Ok(()) => return,
-            Err(what) => missing.push(what),
-        }
-    }
-    panic!("no session of {TRIES} went through: {missing:#?}");
+    // Which packets it drops is chance. It mostly waits, so the sessions do that together.
+    let sessions: Vec<_> = (0..4)
+        .map(|_| std::thread::spawn(|| session(&["drop_rate=0.05"])))
+        .collect();
+    let ends = sessions.into_iter().map(|session| session.join().unwrap());
+    let missing: Vec<String> = ends.filter_map(Result::err).collect();
+    assert!(missing.is_empty(), "{missing:#?}");
 }

@@ -4,4 +4,5 @@
 mod acting;
 mod idle;
 mod noise;
+mod python;
 mod scripts;

@@ -15,13 +15,14 @@ mod channels;
 mod desk;
 mod facts;
 mod preview;
+pub mod requests;
 mod ring;
 mod works;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use channels::{STDIN, STDOUT, STREAM};
+pub use channels::{FIRST, STDIN, STDOUT, STREAM};
 pub use facts::Facts;
 pub use works::{Happened, Shared, Wish, Works};
 
@@ -164,6 +165,7 @@ impl Running {
 
     /// Lives up to now.
     pub fn step(&mut self, now: Duration) {
+        self.works.inside().now = now;
         while self.leaving.is_none() {
             let wish = self.works.inside().wish.take();
             let moved = match wish {
@@ -191,6 +193,10 @@ impl Running {
 
     /// One thing that is due; false when nothing is.
     fn go_on(&mut self, now: Duration) -> bool {
+        // A script that sleeps wakes up for what a host asks of its channels.
+        if self.works.inside().requests.are_waiting() {
+            self.due = self.due.min(now);
+        }
         match self.phase {
             Phase::Starting(at, first) if at <= now => {
                 if !first {
@@ -323,6 +329,7 @@ impl Running {
         }
         works.keys.clear();
         works.channels.clear();
+        works.requests = requests::Requests::default();
         let facts = works.facts.clone();
         works.preview.soft_reboot(&facts);
         drop(works);

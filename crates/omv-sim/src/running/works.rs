@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Setup;
 use super::facts::Facts;
 use super::preview::{Fate, Preview};
+use super::requests::{Own, Requests};
 use super::ring::Ring;
 use crate::disk::Disks;
 use crate::engine::pictures::Pictures;
@@ -70,8 +71,12 @@ pub struct Works {
     pub wish: Option<Wish>,
     /// What is to be told.
     pub happened: VecDeque<Happened>,
-    /// Channels of the script, in the order of their ids: name and flags.
-    pub channels: Vec<(String, u8)>,
+    /// The camera's time, as of the last step.
+    pub now: Duration,
+    /// Channels of the script, in the order of their ids.
+    pub channels: Vec<Own>,
+    /// What a host asks of them.
+    pub requests: Requests,
     /// Images of the script.
     pub pictures: Pictures,
 }
@@ -108,7 +113,9 @@ impl Works {
             running: false,
             wish: None,
             happened: VecDeque::new(),
+            now: Duration::ZERO,
             channels: Vec::new(),
+            requests: Requests::default(),
             pictures: Pictures::default(),
             facts,
         }

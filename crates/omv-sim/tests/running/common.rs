@@ -273,6 +273,24 @@ impl Old {
         }
     }
 
+    pub fn now(&self) -> Duration {
+        self.link.now()
+    }
+
+    /// These bytes, whatever they are.
+    pub fn say(&mut self, bytes: &[u8]) {
+        self.link.send(bytes).unwrap();
+    }
+
+    /// Everything that comes until then.
+    pub fn hear_until(&mut self, until: Duration) -> Vec<u8> {
+        let mut heard = Vec::new();
+        while let Some(Heard::Bytes(bytes)) = self.link.wait(until).unwrap() {
+            heard.extend(bytes);
+        }
+        heard
+    }
+
     pub fn ask(&mut self, opcode: u8, length: u32) -> Vec<u8> {
         let mut header = vec![0x30, opcode];
         header.extend(length.to_le_bytes());

@@ -181,7 +181,7 @@ fn a_channel_of_a_script_is_listed_and_sends_events() {
     let mut host = Host::new(&bus);
     host.stop();
     host.watch(&bus, millis(400));
-    host.start("import protocol\nch = protocol.register(name='mine', flags=0)\nch.send_event(7)\nprint('there')\n");
+    host.start("import protocol\nch = protocol.register(name='mine', flags=0, backend=object())\nch.send_event(7)\nprint('there')\n");
     host.watch(&bus, SECOND);
     let told = |event: &&omv_wire::v2::parser::Event| event.channel == 4 && event.code == Some(7);
     assert!(

@@ -1,5 +1,7 @@
 //! Protocol v1: firmware before 5.0.0.
 
+use std::time::Duration;
+
 use omv_sim::Setup;
 
 use crate::common::{Old, bus, millis};
@@ -73,4 +75,30 @@ fn firmware_4_8_appends_a_script_to_the_last_one_unless_it_was_asked_what_runs()
         old.text().matches("once").count()
     };
     assert_eq!([run(true), run(false), run(true)], [1, 2, 1]);
+}
+
+/// Upstream's own client, recorded once; the file says how. Lines `seconds > hex` and `seconds < hex`.
+const CLIENT: &str = include_str!("../../../omv-wire/tests/vectors/v1-client.txt");
+
+#[test]
+fn upstreams_own_client_is_answered_as_when_it_was_recorded() {
+    let bus = bus("4.5.2", Setup::default());
+    let mut old = Old::new(&bus);
+    let (mut got, mut expected) = (Vec::new(), Vec::new());
+    for line in CLIENT.lines().filter(|line| !line.starts_with('#')) {
+        let words: Vec<&str> = line.split(' ').collect();
+        let at = Duration::from_secs_f64(words[0].parse().unwrap());
+        let pairs = words[2].as_bytes().chunks(2);
+        let byte = |pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+        let bytes: Vec<u8> = pairs.map(byte).collect();
+        match words[1] {
+            ">" => {
+                got.extend(old.hear_until(at));
+                old.say(&bytes);
+            }
+            _ => expected.extend(bytes),
+        }
+    }
+    got.extend(old.hear_until(old.now() + millis(5)));
+    assert!(got == expected, "{} bytes of {}", got.len(), expected.len());
 }

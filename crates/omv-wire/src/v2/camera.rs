@@ -31,6 +31,8 @@ use crate::machine::{Input, Machine, Turn};
 const ACK_TIMEOUT: Duration = Duration::from_millis(500);
 /// Retransmissions before the engine gives up.
 const RETRIES: u32 = 3;
+/// Before a channel is asked once more that had no answer yet.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
 /// Bytes kept for an engine that does not read yet; a USB port would stop the host instead.
 const BACKLOG: usize = 0x1_0000;
 
@@ -78,6 +80,8 @@ pub struct Camera<C> {
     unacknowledged: Option<Unacknowledged>,
     pub(super) fragments: VecDeque<Packet>,
     pub(super) copying: Option<CopyRead>,
+    /// A request whose channel has no answer yet.
+    pub(super) later: Option<(Header, Vec<u8>)>,
     pub(super) last_lock: Option<Duration>,
     pub(super) stats: Stats,
     out: VecDeque<Vec<u8>>,
@@ -103,6 +107,7 @@ impl<C: Channels> Camera<C> {
             unacknowledged: None,
             fragments: VecDeque::new(),
             copying: None,
+            later: None,
             last_lock: None,
             stats: Stats::default(),
             out: VecDeque::new(),
@@ -140,6 +145,7 @@ impl<C: Channels> Camera<C> {
         self.buffer.clear();
         self.unacknowledged = None;
         self.fragments.clear();
+        self.later = None;
         self.caps = Caps::defaults(self.personality.max_payload);
         for channel in self.channels.list() {
             // Channels that cannot be locked refuse; nothing follows from that.
@@ -160,9 +166,11 @@ impl<C: Channels> Camera<C> {
         } else if let Some(packet) = self.fragments.pop_front() {
             self.send(now, packet);
             true
+        } else if let Some((header, payload)) = self.later.take() {
+            self.carry_out(now, header, &payload);
+            self.later.is_none()
         } else if let Some(read) = self.copying.take() {
-            self.copy_on(read);
-            true
+            self.copy_on(read)
         } else if self.buffer.len() < 2 {
             false
         } else {
@@ -362,6 +370,7 @@ impl<C: Channels> Machine for Camera<C> {
                 self.out.clear();
                 self.fragments.clear();
                 self.copying = None;
+                self.later = None;
                 if let Some(waiting) = &mut self.unacknowledged {
                     waiting.deadline = None;
                 }
@@ -380,13 +389,16 @@ impl<C: Channels> Machine for Camera<C> {
         }
         match self.left {
             Some(leave) => Turn::Done(leave),
-            None => Turn::Wait {
-                until: self
-                    .unacknowledged
-                    .as_ref()
-                    .and_then(|waiting| waiting.deadline)
-                    .unwrap_or(Duration::MAX),
-            },
+            None => {
+                let waiting = self.unacknowledged.as_ref();
+                let deadline = waiting.and_then(|waiting| waiting.deadline);
+                let asked = self.later.is_some() || self.copying.is_some();
+                let again = asked.then_some(now + LOOK_AGAIN);
+                let until = deadline.into_iter().chain(again).min();
+                Turn::Wait {
+                    until: until.unwrap_or(Duration::MAX),
+                }
+            }
         }
     }
 }

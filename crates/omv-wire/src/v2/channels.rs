@@ -36,7 +36,8 @@ pub enum Reading {
 /// The channels of one camera. The engine keeps the packets, the lock interval and the order
 /// of checks; this keeps what the channels hold.
 ///
-/// An `Err` is the status of the NAK. Ids nobody has are answered like a missing method:
+/// An `Err` is the status of the NAK. With [`Status::LATER`] nothing is sent, and the same question comes
+/// again soon; it has to have an end. Ids nobody has are answered like a missing method:
 /// `BUSY` to lock and unlock, `INVALID` to everything else.
 ///
 /// Source: openmv/openmv `protocol/omv_protocol_channel.h`.

@@ -114,6 +114,8 @@ impl Status {
     pub const OVERFLOW: Self = Self(7);
     pub const FRAGMENT: Self = Self(8);
     pub const UNKNOWN: Self = Self(9);
+    /// Never sent: a channel whose answer takes a while is asked again until it has another.
+    pub const LATER: Self = Self(u16::MAX);
 }
 
 impl fmt::Display for Status {

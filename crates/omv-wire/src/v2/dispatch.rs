@@ -50,6 +50,7 @@ impl<C: Channels> Camera<C> {
     fn settle(&mut self, header: Header, outcome: Result<(), Status>) {
         match outcome {
             Ok(()) => self.accept(header),
+            Err(Status::LATER) => self.later = Some((header, Vec::new())),
             Err(status) => self.refuse(header, status),
         }
     }
@@ -72,12 +73,18 @@ impl<C: Channels> Camera<C> {
     fn answer_or_refuse(&mut self, header: Header, data: Result<Vec<u8>, Status>) {
         match data {
             Ok(data) => self.answer(header, &data),
+            Err(Status::LATER) => self.later = Some((header, Vec::new())),
             Err(status) => self.refuse(header, status),
         }
     }
 
     pub(super) fn process(&mut self, now: Duration, header: Header, payload: &[u8]) {
         self.stats.received += 1;
+        self.carry_out(now, header, payload);
+    }
+
+    /// What a request asks for; a channel may want to be asked again later.
+    pub(super) fn carry_out(&mut self, now: Duration, header: Header, payload: &[u8]) {
         let channel = header.channel;
         match header.opcode {
             Opcode::SYNC => {
@@ -157,6 +164,9 @@ impl<C: Channels> Camera<C> {
             }
             _ => self.refuse(header, Status::INVALID),
         }
+        if let Some((_, kept)) = &mut self.later {
+            *kept = payload.to_vec();
+        }
     }
 
     fn set_caps(&mut self, now: Duration, header: Header, payload: &[u8]) {
@@ -202,10 +212,16 @@ impl<C: Channels> Camera<C> {
 
     /// The next piece of a copying read. A read survives that its packets were given up: the
     /// engine's loop does not look at how sending them went.
-    pub(super) fn copy_on(&mut self, read: CopyRead) {
+    ///
+    /// Whether anything came of it.
+    pub(super) fn copy_on(&mut self, read: CopyRead) -> bool {
         let chunk = COPY_CHUNK.min(usize::from(self.caps.max_payload));
         let want = read.left.min(u32::try_from(chunk).unwrap_or(u32::MAX));
         let data = self.channels.read(read.channel, read.offset, want);
+        if data == Err(Status::LATER) {
+            self.copying = Some(read);
+            return false;
+        }
         let mut data = data.unwrap_or_default();
         data.truncate(chunk);
         let got = u32::try_from(data.len()).unwrap_or(u32::MAX);
@@ -218,7 +234,7 @@ impl<C: Channels> Camera<C> {
         };
         if got == 0 {
             self.refuse(header, Status::FAILED);
-            return;
+            return true;
         }
         let left = read.left.saturating_sub(got);
         let flags = match left {
@@ -231,6 +247,7 @@ impl<C: Channels> Camera<C> {
             left,
             ..read
         });
+        true
     }
 }
 

@@ -9,7 +9,8 @@ use wasmi::Error;
 use super::host::{Here, now, quit, sleep_until};
 use crate::engine::pictures::Asked;
 use crate::engine::{Outcome, modules};
-use crate::running::Happened;
+use crate::running::requests::{Call, Given, MOST, Own};
+use crate::running::{FIRST, Happened};
 use std::time::Duration;
 
 /// An exception of Python.
@@ -18,7 +19,7 @@ type Raised = (&'static str, String);
 /// Answers a request; may take time, and may end the script.
 pub fn answer(here: &mut Here<'_>, request: &[u8]) -> Result<Vec<u8>, Error> {
     let Ok(Value::Array(words)) = serde_json::from_slice(request) else {
-        return Ok(told(Err(("ValueError", "no request".into()))));
+        return Ok(told(Err(("ValueError", "no request".into())), false));
     };
     let name = words
         .first()
@@ -30,12 +31,13 @@ pub fn answer(here: &mut Here<'_>, request: &[u8]) -> Result<Vec<u8>, Error> {
     let text = |at: usize| rest.get(at).and_then(Value::as_str).unwrap_or_default();
     let works = here.data().works.clone();
     let micros = |at: usize| Duration::from_micros(int(at).max(0) as u64);
-    Ok(told(match name.as_str() {
+    let result = match name.as_str() {
         "us" => Ok(json!(now(&*here).as_micros() as u64)),
         "sleep" => {
             let until = now(&*here) + micros(0);
             sleep_until(here, until)?;
-            Ok(Value::Null)
+            let left = until.saturating_sub(now(&*here));
+            Ok(json!(left.as_micros() as u64))
         }
         "reset" => return Err(quit(Outcome::Reset)),
         "bootloader" => return Err(quit(Outcome::Bootloader)),
@@ -67,12 +69,44 @@ pub fn answer(here: &mut Here<'_>, request: &[u8]) -> Result<Vec<u8>, Error> {
         },
         "register" => {
             let mut works = works.inside();
-            let id = works.channels.len() as u8 + 4;
-            works
-                .channels
-                .push((text(0).chars().take(13).collect(), int(1) as u8));
+            let id = works.channels.len() + usize::from(FIRST);
+            if id >= MOST {
+                let text = "Failed to register protocol channel";
+                return Ok(told(Err(("RuntimeError", text.into())), false));
+            }
+            let methods = rest.get(2).and_then(Value::as_array);
+            let methods = methods.into_iter().flatten().filter_map(Value::as_str);
+            works.channels.push(Own {
+                name: text(0).chars().take(13).collect(),
+                flags: int(1) as u8,
+                methods: methods.map(str::to_owned).collect(),
+                ready: false,
+            });
             works.happened.push_back(Happened::Registered);
             Ok(json!(id))
+        }
+        "asked" => {
+            let call = works.inside().requests.take();
+            let hex = |bytes: Vec<u8>| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            let words = |call: Call| {
+                let data: Option<String> = call.data.map(hex);
+                json!([call.id, call.method, call.words, data])
+            };
+            here.data_mut().called.clone_from(&call);
+            Ok(call.map_or(Value::Null, words))
+        }
+        "given" => {
+            if let Some(call) = here.data_mut().called.take() {
+                works.inside().requests.give(&call, given(rest.first()));
+            }
+            Ok(Value::Null)
+        }
+        "ready" => {
+            let at = usize::try_from(int(0) - i64::from(FIRST)).unwrap_or(MOST);
+            if let Some(own) = works.inside().channels.get_mut(at) {
+                own.ready = rest.get(1) == Some(&Value::Bool(true));
+            }
+            Ok(Value::Null)
         }
         "event" => {
             let happened = Happened::Channel(int(0) as u8, int(1) as u16);
@@ -90,17 +124,39 @@ pub fn answer(here: &mut Here<'_>, request: &[u8]) -> Result<Vec<u8>, Error> {
         "bytes" => {
             return Ok(match works.inside().pictures.bytes(int(0)) {
                 Some(bytes) => bytes,
-                None => told(Err(("MemoryError", "the image is gone".into()))),
+                None => told(Err(("MemoryError", "the image is gone".into())), false),
             });
         }
         _ => works
             .inside()
             .pictures_ask(now(&*here), Asked::new(&name, rest)),
-    }))
+    };
+    let asked = works.inside().requests.are_waiting();
+    Ok(told(result, asked))
 }
 
-fn told(result: Result<Value, Raised>) -> Vec<u8> {
+/// What a channel's method gave back: `[numbers, bytes in hex]`, one of them null.
+fn given(value: Option<&Value>) -> Given {
+    let part = |at: usize| value.and_then(|value| value.get(at));
+    if let Some(list) = part(0).and_then(Value::as_array) {
+        return Given::Numbers(list.iter().filter_map(Value::as_i64).collect());
+    }
+    let Some(hex) = part(1).and_then(Value::as_str) else {
+        return Given::Nothing;
+    };
+    let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or(0) as u8;
+    let pairs = hex.as_bytes().as_chunks::<2>().0.iter();
+    Given::Bytes(
+        pairs
+            .map(|pair| digit(pair[0]) << 4 | digit(pair[1]))
+            .collect(),
+    )
+}
+
+/// An answer; `asked` says that a host wants something of a channel.
+fn told(result: Result<Value, Raised>, asked: bool) -> Vec<u8> {
     let value = match result {
+        Ok(value) if asked => json!([0, value, 1]),
         Ok(value) => json!([0, value]),
         Err((kind, text)) => json!([1, kind, text]),
     };

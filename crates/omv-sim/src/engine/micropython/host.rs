@@ -14,6 +14,7 @@ use super::Go;
 use super::files::{self, Files};
 use crate::engine::{Outcome, Ran, Script};
 use crate::running::Shared;
+use crate::running::requests::Call;
 
 /// Instructions in a millisecond of camera time. Python is about as fast then as on a slow
 /// camera; an interpreter on a machine of today keeps up in real time.
@@ -77,6 +78,8 @@ pub struct Host {
     /// The camera's time when `granted` fuel was filled in.
     base: Duration,
     granted: u64,
+    /// The call of a channel's method that is under way.
+    pub called: Option<Call>,
     /// The camera's time up to which may be lived.
     limit: Duration,
     seed: u32,
@@ -148,7 +151,7 @@ fn look_for_stop(mut context: StoreContextMut<'_, Host>) -> Result<bool, Error> 
     Ok(true)
 }
 
-/// Sleeps until a moment, or until the script is to stop.
+/// Sleeps until a moment, or until the script is to stop or to answer for a channel.
 pub fn sleep_until(here: &mut Here<'_>, until: Duration) -> Result<(), Error> {
     let mut at = now(&*here);
     let mut context = here.as_context_mut();
@@ -161,7 +164,8 @@ pub fn sleep_until(here: &mut Here<'_>, until: Duration) -> Result<(), Error> {
         let limit = context.data().limit;
         at = at.max(limit.min(until));
         set_clock(&mut context, at, 0)?;
-        if look_for_stop(context.as_context_mut())? {
+        let asked = context.data().works.inside().requests.are_waiting();
+        if look_for_stop(context.as_context_mut())? || asked {
             return Ok(());
         }
     }
@@ -213,6 +217,7 @@ pub fn live(module: &Module, works: Shared, line: Line, start: Duration, script:
         inside: None,
         base: start,
         granted: 0,
+        called: None,
         limit,
         seed: 1,
     };

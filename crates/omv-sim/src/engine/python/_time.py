@@ -27,15 +27,18 @@ def ticks_diff(one, other):
 
 
 def sleep_us(us):
-    _omv.call("sleep", int(us))
+    # It wakes up for hosts that ask something of a channel, and says what is left.
+    us = _omv.call("sleep", int(us))
+    while us:
+        us = _omv.call("sleep", us)
 
 
 def sleep_ms(ms):
-    _omv.call("sleep", int(ms) * 1000)
+    sleep_us(int(ms) * 1000)
 
 
 def sleep(seconds):
-    _omv.call("sleep", int(seconds * 1000000))
+    sleep_us(int(seconds * 1000000))
 
 
 def time():

@@ -1,17 +1,16 @@
 //! Hostile bytes for everything in omv that reads bytes: one plain function a target.
 //!
 //! ```text
-//!   fuzz_targets/NAME.rs --libFuzzer--> |
-//!   tests/corpus.rs ------replay------> | TARGETS: name, fn(&[u8])
+//!   fuzz_targets/every.rs --libFuzzer-> |
+//!   tests/corpus.rs -------replay------> | TARGETS: name, fn(&[u8])
 //! ```
 //!
 //! A target may do anything but panic, hang or let its output and memory grow out of proportion to
 //! what it is fed. Codecs are held to their round trip as well; machines are driven by a
 //! [`script`], and the host's side must come to an end when the camera falls silent.
 //!
-//! To add one: a function in the module of its crate or protocol, a line in [`TARGETS`], three
-//! lines in `fuzz_targets/`, a `[[bin]]` in `Cargo.toml`, and seeds in `corpus/NAME/`. The tests
-//! name what is missing.
+//! To add one: a function in the module of its crate or protocol, a line in [`TARGETS`], and seeds
+//! in `corpus/NAME/`. The tests name what is missing.
 
 pub mod boards;
 pub mod dfu;
@@ -19,6 +18,7 @@ pub mod fat;
 pub mod frames;
 pub mod identify;
 pub mod mboot;
+pub mod msc;
 pub mod plan;
 pub mod python;
 pub mod romfs;
@@ -33,7 +33,10 @@ pub mod v2;
 /// A target: takes any bytes, and panics on a finding.
 pub type Target = fn(&[u8]);
 
-/// Every target and its name, which is also the name of its program and of its corpus.
+/// What tells the program `every` which target it is.
+pub const TARGET_VARIABLE: &str = "OMV_FUZZ_TARGET";
+
+/// Every target and its name, which is also the name of its corpus.
 pub const TARGETS: &[(&str, Target)] = &[
     ("boards_parse", boards::parse),
     ("dfu_device", dfu::device),
@@ -41,11 +44,14 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("dfu_host", dfu::host),
     ("fat_changed", fat::changed),
     ("fat_disk", fat::disk),
+    ("fat_note", fat::note),
     ("frames", frames::picture),
     ("identify", identify::identify),
     ("mboot_camera", mboot::camera),
     ("mboot_codec", mboot::codec),
     ("mboot_host", mboot::host),
+    ("msc_camera", msc::camera),
+    ("msc_host", msc::host),
     ("plan_image", plan::image),
     ("plan_zip", plan::zip),
     ("python", python::script),
@@ -65,3 +71,10 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("v2_host", v2::host),
     ("v2_session", v2::session),
 ];
+
+/// The target of that name.
+#[must_use]
+pub fn target(name: &str) -> Option<Target> {
+    let found = TARGETS.iter().find(|(known, _)| *known == name);
+    found.map(|(_, target)| *target)
+}

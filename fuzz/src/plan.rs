@@ -1,6 +1,6 @@
 //! Firmware files and archives.
 
-use omv_plan::{Image, Refusal, Source, ZipSource, check, choose, inspect, sha256};
+use omv_plan::{Image, Source, ZipSource, check, choose, inspect, sha256};
 
 /// More than any of the small inputs needs when unpacked.
 const LIMIT: u64 = 1 << 20;

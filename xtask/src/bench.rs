@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 
 use crate::run::Shop;
-use crate::{judges, rig};
+use crate::{judges, rig, work};
 
 /// Every benchmark of the workspace; the one that needs NXP's tools says so and does nothing.
 ///
@@ -92,8 +92,8 @@ pub fn spsdk_usb(shop: &Shop) -> Result<ExitCode> {
 /// When a file cannot be made, and those of the rig.
 pub fn dfu_usb(shop: &Shop) -> Result<ExitCode> {
     let folder = shop.target.join("rig/bench");
-    let sample = ["run", "--quiet", "-p", "omv-sim", "--example", "sample"];
-    let job = shop.cargo(sample).args(["--", "release", "5.0.0", H7_SIZE]);
+    let sample = work::programs(shop)?.join("examples/sample");
+    let job = shop.program(sample).args(["release", "5.0.0", H7_SIZE]);
     job.args([&folder]).args(["h7"]).stream()?;
     let image = folder.join("firmware.bin");
     let mut changed = std::fs::read(&image)?;

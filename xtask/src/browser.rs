@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::judges;
 use crate::run::Shop;
+use crate::work;
 
 /// What drives the browser.
 const PLAYWRIGHT: &str = "playwright-core@1.65.1";
@@ -32,8 +33,7 @@ pub fn run(shop: &Shop) -> Result<()> {
         let mut packages = OPENCV.split(' ');
         packages.try_for_each(|package| judges::installed(shop, &folder, package))
     })?;
-    shop.cargo(["build", "--package", "omv"]).stream()?;
-    let program = shop.target.join("debug/omv");
+    let program = work::programs(shop)?.join("omv");
     let desk = shop.target.join("browser");
     if desk.exists() {
         fs::remove_dir_all(&desk)?;

@@ -1,9 +1,10 @@
 //! Fuzzing in the time CI has: the committed seeds on the compiler of the project, then every
 //! target of `fuzz/` for a few seconds under libFuzzer.
 //!
-//! The programs are built here with the flags cargo-fuzz 0.13 uses (its `src/project.rs`), and
-//! not by cargo-fuzz itself: installing that takes longer than building all targets, and would
-//! not fit into the budget of the stage. `cargo fuzz run NAME` works on the same crate.
+//! The program is built here with the flags cargo-fuzz 0.13 uses (its `src/project.rs`), and
+//! not by cargo-fuzz itself: installing that takes longer than building it, and would not fit
+//! into the budget of the stage. `OMV_FUZZ_TARGET=NAME cargo fuzz run every` works on the same
+//! crate.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use crate::run::Shop;
 
 /// Seconds the targets take together, side by side.
 const SECONDS: usize = 40;
-/// Programs that run at the same time; more would need more memory than small machines have.
+/// Targets that run at the same time; more would need more memory than small machines have.
 const WORKERS: usize = 2;
 
 /// Coverage for libFuzzer, address sanitizer, and overflow checks.
@@ -67,13 +68,13 @@ pub fn fuzz(shop: &Shop) -> Result<()> {
         .args(manifest);
     let job = job.env("CARGO_TARGET_DIR", &folder).env("RUSTFLAGS", FLAGS);
     job.stream().context(
-        "building the fuzz targets, for which there must be a C++ compiler (`apt-get install g++`)",
+        "building the fuzz program, for which there must be a C++ compiler (`apt-get install g++`)",
     )?;
 
     let targets = targets(&shop.root.join("fuzz/corpus"))?;
-    let programs = folder.join(host).join("release");
+    let program = folder.join(host).join("release/every");
     let seconds = (SECONDS * WORKERS / targets.len().max(1)).max(1);
-    run_all(&shop.target, &targets, &programs, seconds)
+    run_all(&shop.target, &targets, &program, seconds)
 }
 
 /// The nightly compiler's own platform.
@@ -99,7 +100,7 @@ fn targets(corpus: &Path) -> Result<Vec<PathBuf>> {
     Ok(targets)
 }
 
-fn run_all(target: &Path, targets: &[PathBuf], programs: &Path, seconds: usize) -> Result<()> {
+fn run_all(target: &Path, targets: &[PathBuf], program: &Path, seconds: usize) -> Result<()> {
     let left = Mutex::new(targets.iter());
     let findings = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -111,7 +112,7 @@ fn run_all(target: &Path, targets: &[PathBuf], programs: &Path, seconds: usize) 
                         return;
                     };
                     let name = seeds.file_name().unwrap_or_default();
-                    let outcome = run_one(target, seeds, &programs.join(name), seconds);
+                    let outcome = run_one(target, seeds, program, seconds);
                     if let (Err(error), Ok(mut findings)) = (outcome, findings.lock()) {
                         findings.push(format!("{}: {error:#}", name.display()));
                     }
@@ -142,6 +143,7 @@ fn run_one(target: &Path, seeds: &Path, program: &Path, seconds: usize) -> Resul
     let log = scratch.join("log");
     let begun = Instant::now();
     let status = Command::new(program)
+        .env("OMV_FUZZ_TARGET", name)
         .arg(&corpus)
         .args(LIMITS)
         .arg(format!("-max_total_time={seconds}"))

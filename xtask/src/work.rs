@@ -1,5 +1,7 @@
 //! What the stages do that is no more than a few calls of cargo.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 
 use crate::run::Shop;
@@ -64,6 +66,19 @@ pub fn unit(shop: &Shop) -> Result<()> {
     job.env("OMV_JUDGES", judges).stream()
 }
 
+/// The programs and the examples that scenes and benches start, in the folder they are built into.
+///
+/// Examples take the features that tests take. Without them cargo would build much of the workspace once
+/// more with fewer features, after the tests have built it.
+///
+/// # Errors
+/// When something does not compile.
+pub fn programs(shop: &Shop) -> Result<PathBuf> {
+    let words = ["build", "--workspace", "--bins", "--examples"];
+    shop.cargo(words).stream()?;
+    Ok(shop.target.join("debug"))
+}
+
 /// Power cuts. The profile of the other tests is fast enough for thousands of flashes, and a
 /// second build would cost more than it saves.
 ///
@@ -76,7 +91,8 @@ pub fn matrix(shop: &Shop, matrix: Matrix) -> Result<()> {
         Matrix::Long => "long",
     };
     let test = ["test", "--workspace", "--test", "power_cut"];
-    let job = shop.cargo(test).args(["--", "--nocapture"]);
+    let job = shop.cargo(test).args(["--test", "power_cut_dfu"]);
+    let job = job.args(["--", "--nocapture"]);
     job.env("OMV_JUDGES", judges)
         .env("OMV_MATRIX", size)
         .stream()

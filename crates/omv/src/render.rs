@@ -43,7 +43,7 @@ impl<'a> Render<'a> {
             Event::Planned { steps, warnings } => self.planned(steps, &warnings),
             Event::Started { step } => self.started(step),
             Event::Moved { step, done, total } => self.moved(step, done, total),
-            Event::Hands { ask, .. } => self.say(&self.output.paint("1;33", &format!("-> {ask}"))),
+            Event::Hands { step, ask } => self.hands(step, &ask),
             Event::Waiting { ask } => self.say(&self.output.paint("1;33", &format!("-> {ask}"))),
             Event::Note { text } => self.say(&format!("   {}", clean(&text))),
             Event::Finished {
@@ -76,6 +76,16 @@ impl<'a> Render<'a> {
             let _ = self.area.println(text);
         } else {
             eprintln!("{text}");
+        }
+    }
+
+    /// What a person is to do: above the steps, and in the step that waits for it.
+    fn hands(&self, step: usize, ask: &str) {
+        let ask = self.output.paint("1;33", &format!("-> {ask}"));
+        self.say(&ask);
+        if let Some(bar) = self.bars.get(step) {
+            bar.set_message(ask);
+            bar.tick();
         }
     }
 

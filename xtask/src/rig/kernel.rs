@@ -38,6 +38,7 @@ const INIT: &str = include_str!("../../../rig/init");
 const TRAILER: &str = "TRAILER!!!";
 
 /// A kernel that can be started.
+#[derive(Clone)]
 pub struct Kernel {
     /// An ELF file.
     pub image: PathBuf,

@@ -26,15 +26,15 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Makes an empty share. Another rig of this clone that runs is waited for.
+    /// Makes an empty share of this name. Another rig of this clone that uses it is waited for.
     ///
     /// # Errors
     /// What the system says.
-    pub fn new(shop: &Shop, kernel: Kernel) -> Result<Self> {
+    pub fn new(shop: &Shop, kernel: &Kernel, name: &str) -> Result<Self> {
         let folder = shop.target.join("rig");
-        let lock = File::create(folder.join("lock"))?;
+        let lock = File::create(folder.join(format!("{name}.lock")))?;
         lock.lock()?;
-        let share = folder.join("share");
+        let share = folder.join(name);
         let _ = fs::remove_dir_all(&share);
         for name in ["bin", "scenes"] {
             fs::create_dir_all(share.join(name))?;
@@ -43,11 +43,10 @@ impl Machine {
         let share = share.canonicalize()?;
         fs::write(share.join("guest.sh"), GUEST)?;
         fs::write(share.join("scene.sh"), SCENE)?;
-        let _lock = lock;
         Ok(Self {
-            kernel,
+            kernel: kernel.clone(),
             share,
-            _lock,
+            _lock: lock,
         })
     }
 

@@ -5,6 +5,7 @@
 //!   machine  QEMU without KVM; root = this machine's files over 9p, read-only;
 //!            one folder of the target folder is writable and carries scenes in, results out
 //!   attach   in the guest: plugs a camera served over USB/IP into vhci_hcd, again and again
+//!   guests   the machines of a run, two of them side by side
 //!   scenes   the tests: cameras, a shell script for the guest, a judge for what it left
 //!   tap      what usbmon saw pass    recording   that as text, kept or compared with what was kept
 //! ```
@@ -13,6 +14,7 @@
 
 pub mod attach;
 mod chip;
+mod guests;
 mod kernel;
 mod machine;
 mod recording;
@@ -21,17 +23,14 @@ mod scenes;
 mod supplies;
 mod tap;
 
-use std::fs;
-use std::path::Path;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
 use crate::run::Shop;
-use machine::Machine;
 use results::Results;
-use scenes::{Scene, dfu};
+use scenes::Scene;
 
 /// Version the cameras of the tests come with, and the one that is put on them.
 const OLD: &str = "4.8.0";
@@ -39,9 +38,6 @@ const OLD: &str = "4.8.0";
 const NEW: &str = "5.0.0";
 /// Longest run of one command.
 const COMMAND_LIMIT: Duration = Duration::from_secs(900);
-/// Longest run of all scenes.
-const SCENES_LIMIT: Duration = Duration::from_secs(440);
-
 /// On a machine that does much else, everything may take this many times as long: `OMV_RIG_PATIENCE=4`.
 fn patience() -> u32 {
     let asked = std::env::var("OMV_RIG_PATIENCE").ok();
@@ -174,7 +170,8 @@ fn verdict(shop: &Shop, judged: &[(&str, bool)]) -> Result<()> {
 }
 
 fn one_command(shop: &Shop, model: &str, options: &str, command: &str) -> Result<ExitCode> {
-    let machine = prepare(shop, None)?;
+    let tools = guests::Tools::build(shop, None)?;
+    let machine = tools.machine(shop, "share")?;
     let script = format!(
         "board 0 rig {} {options}\nnode /dev/ttyACM0\nexec bash -c {} 2>&1\n",
         machine::quote(model),
@@ -189,105 +186,35 @@ fn one_command(shop: &Shop, model: &str, options: &str, command: &str) -> Result
     Ok(ExitCode::from(u8::try_from(results.code).unwrap_or(1)))
 }
 
-/// Plays the tests, or those named, in one boot; which passed.
+/// Plays the tests, or those named by themselves or their family; which passed.
 fn scenes_of(
     shop: &Shop,
     names: &[String],
     server: Option<&str>,
     record: bool,
 ) -> Result<Vec<(&'static str, bool)>> {
+    let means = |name: &str, scene: &Scene| scene.name == name || scenes::family(scene) == name;
     for name in names {
-        if name != "dfu" && scenes::all().all(|scene| scene.name != name) {
+        if !scenes::all().any(|scene| means(name, scene)) {
             let known: Vec<_> = scenes::all().map(|scene| scene.name).collect();
             bail!("no test {name}; there are {}", known.join(", "));
         }
     }
-    let machine = prepare(shop, server)?;
-    // Those with DFU take as long again as all others: they run when they are asked for.
-    let is_asked = |scene: &&Scene| names.iter().any(|name| name == scene.name);
-    let is_usual = |scene: &&Scene| dfu::SCENES.iter().all(|one| one.name != scene.name);
-    let is_chosen = |scene: &&Scene| match names {
-        [] => is_usual(scene),
-        [family] if family == "dfu" => !is_usual(scene),
-        _ => is_asked(scene),
-    };
-    let chosen = scenes::all().filter(is_chosen);
-    supplies::firmware(shop, machine.share())?;
-    let loaders = supplies::loaders(shop)?;
-    if scenes::spsdk::SCENES.iter().any(|scene| is_chosen(&scene)) {
-        supplies::tools(shop, machine.share(), &loaders)?;
-    }
-    if dfu::SCENES.iter().any(|scene| is_chosen(&scene)) {
-        supplies::dfu(shop, machine.share())?;
-        fs::create_dir_all(machine.share().join("home"))?;
-    }
-    for scene in chosen.clone() {
-        let script = format!(
-            "old={OLD} new={NEW} loaders={} spsdk={} ota={}\n{}",
-            machine::quote(&loaders.to_string_lossy()),
-            machine::quote(&supplies::spsdk(shop).to_string_lossy()),
-            machine::quote(&supplies::ota(shop).to_string_lossy()),
-            scene.script
-        );
-        machine.scene(scene.name, scene.limit * u64::from(patience()), &script)?;
-    }
-    let begun = Instant::now();
-    let ended = machine.boot(SCENES_LIMIT * patience(), None);
-    println!(
-        "rig: {:.1} s from power-on to power-off",
-        begun.elapsed().as_secs_f64()
-    );
-    if let Ok(booted) = fs::read_to_string(machine.share().join("booted")) {
-        println!(
-            "rig: the guest had booted {} s after power-on",
-            booted.trim()
-        );
-    }
-    let mut all = Vec::new();
-    for scene in chosen {
-        let judged = Results::of(&machine.scene_folder(scene.name)).and_then(|results| {
-            results.no_failure()?;
-            results.ended_well()?;
-            results.calm_kernel()?;
-            (scene.judge)(&results)?;
-            if let Some(recording) = &scene.recording {
-                recording::judge(&shop.root, &results, recording, record)?;
-            }
-            Ok(results.millis)
-        });
-        all.push((scene.name, judged.is_ok()));
-        match judged {
-            Ok(millis) => println!(
-                "rig {:<16} ok      {:>6.1} s",
-                scene.name,
-                millis as f64 / 1000.0
-            ),
-            Err(error) => println!("rig {:<16} FAILED  {error:#}", scene.name),
+    let tools = guests::Tools::build(shop, server)?;
+    let mut guests = Vec::new();
+    for (share, families) in scenes::GUESTS {
+        let chosen: Vec<&Scene> = scenes::all()
+            .filter(|scene| families.contains(&scenes::family(scene)))
+            .filter(|scene| match names {
+                [] => !scenes::ON_DEMAND.contains(&scenes::family(scene)),
+                names => names.iter().any(|name| means(name, scene)),
+            })
+            .collect();
+        if !chosen.is_empty() {
+            guests.push(tools.guest(shop, share, chosen)?);
         }
     }
-    match ended {
-        // Whatever stopped the guest also left some test without a result.
-        Err(error) if all.iter().any(|one| !one.1) => {
-            println!("rig: {error:#}; see {}", machine.share().display());
-        }
-        other => other?,
-    }
-    Ok(all)
-}
-
-/// Packages, kernel, programs, an empty share.
-fn prepare(shop: &Shop, server: Option<&str>) -> Result<Machine> {
-    let kernel = kernel::ready(shop)?;
-    shop.cargo(["build", "-p", "omv", "-p", "xtask"]).stream()?;
-    let machine = Machine::new(shop, kernel)?;
-    let built = shop.target.join("debug");
-    machine.program(shop, &built.join("omv"), "omv")?;
-    machine.program(shop, &built.join("xtask"), "attach")?;
-    match server {
-        None => machine.program(shop, &built.join("omv"), "serve")?,
-        Some(other) => machine.program(shop, Path::new(other), "serve")?,
-    }
-    Ok(machine)
+    guests::play(shop, &guests, record)
 }
 
 #[cfg(test)]

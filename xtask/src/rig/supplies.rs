@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 use super::{NEW, OLD};
 use crate::judges;
-use crate::run::Shop;
+use crate::run::{Job, Shop};
 
 /// Size of the firmware that is flashed, bytes: small, for erasing takes its time.
 const FIRMWARE_SIZE: usize = 0x1_0000;
@@ -77,10 +77,8 @@ pub fn firmware(shop: &Shop, share: &Path) -> Result<()> {
 pub fn dfu(shop: &Shop, share: &Path) -> Result<()> {
     let folder = share.join("dfu");
     for (name, board, version, size) in RELEASES {
-        let words = ["run", "--quiet", "-p", "omv-sim", "--example", "sample"];
-        let job = shop.cargo(words).args(["--", "release", version]);
-        let job = job.args([&size.to_string()]).args([folder.join(name)]);
-        job.args([board]).stream()?;
+        let job = sampler(shop).args(["release", version, &size.to_string()]);
+        job.args([folder.join(name)]).args([board]).stream()?;
     }
     // The ROM does not reach the memory that this one goes to.
     fs::remove_file(folder.join("h7plus-large/romfs0.img"))?;
@@ -146,17 +144,13 @@ pub fn tools(shop: &Shop, share: &Path, loaders: &Path) -> Result<()> {
 }
 
 fn sample(shop: &Shop, what: &str, size: usize, file: &Path) -> Result<()> {
-    let words = [
-        "run",
-        "--quiet",
-        "-p",
-        "omv-sim",
-        "--example",
-        "sample",
-        "--",
-    ];
-    let job = shop.cargo(words).args([what, &size.to_string()]);
+    let job = sampler(shop).args([what, &size.to_string()]);
     job.args([file]).stream()
+}
+
+/// The example that makes up images; [`crate::work::programs`] builds it.
+fn sampler(shop: &Shop) -> Job<'_> {
+    shop.program(shop.target.join("debug/examples/sample"))
 }
 
 /// Where NXP's tools are installed.

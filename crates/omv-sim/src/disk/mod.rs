@@ -372,7 +372,17 @@ impl Disks {
         if self.stat(to).is_ok_and(|entry| !entry.folder) {
             self.remove(to)?;
         }
-        self.change(from, |root, inner| root.rename(inner, root, &target))
+        let (volume, inner) = self.resolve(from)?;
+        if inner.is_empty() {
+            return Err(DiskError::Invalid);
+        }
+        volume.staged(|volume| {
+            let system = volume.open()?;
+            let root = system.root_dir();
+            root.rename(&inner, &root, &target)?;
+            drop(root);
+            Ok(system.unmount()?)
+        })
     }
 
     /// Room on the disk a path leads to.

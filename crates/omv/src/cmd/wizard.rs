@@ -1,11 +1,12 @@
 //! What `omv recover` asks a person with a dead camera: one question at a time, none that the
 //! program can answer itself.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use omv_boards::{Board, Colour, Family, Life, State};
-use omv_camera::{Found, select};
+use omv_camera::{Error, Found, look, select};
+use omv_plan::{Refusal, Wish};
 
 use crate::bench::Bench;
 use crate::cli::Recover;
@@ -42,6 +43,9 @@ pub fn fill(args: &Recover, bench: &Bench) -> Result<Recover, Fail> {
         lights(board)?;
     }
     args.images.image = Some(firmware(board)?);
+    if args.images.loaders.is_none() {
+        args.images.loaders = loaders(board)?;
+    }
     Ok(args)
 }
 
@@ -82,17 +86,28 @@ fn sentence(found: &[Found], one: Option<&Found>) -> String {
     }
 }
 
-/// Which board it is: the one that is there, or the one the person names.
+/// Which board it is: the one that is there, or the one the person names. A chip's ROM is asked for the
+/// map of its flash first, which leaves one board or a few.
 fn board(found: Option<&Found>) -> Result<&'static Board, Fail> {
     if let Some(board) = found.and_then(Found::board) {
         return Ok(board);
     }
-    let mut boards: Vec<&'static Board> = match found {
-        Some(found) => found.candidates.iter().map(|one| one.board).collect(),
-        None => omv_boards::all().iter().collect(),
+    let asked = found.filter(|found| found.state() == State::StRom);
+    let mut boards: Vec<&'static Board> = match (asked.map(|found| look(found, None)), found) {
+        (Some(Ok(looked)), _) => {
+            say(&format!("Only the {} has such a chip.", looked.board.title));
+            return Ok(looked.board);
+        }
+        (Some(Err(Error::WhichBoard { boards, .. })), _) if !boards.is_empty() => {
+            let all = omv_boards::all().iter();
+            all.filter(|board| boards.contains(&board.title)).collect()
+        }
+        (_, Some(found)) => found.candidates.iter().map(|one| one.board).collect(),
+        (_, None) => omv_boards::all().iter().collect(),
     };
     boards.retain(|board| board.life == Life::Current);
     boards.dedup_by_key(|board| &board.name);
+    boards.sort_by_key(|board| !board.title.starts_with("OpenMV"));
     for (number, board) in boards.iter().enumerate() {
         say(&format!("  {:>2}  {}", number + 1, board.title));
     }
@@ -129,7 +144,7 @@ fn lights(board: &Board) -> Result<(), Fail> {
 }
 
 /// The file to write: that of an installed OpenMV IDE, or what the person names.
-fn firmware(board: &Board) -> Result<PathBuf, Fail> {
+fn firmware(board: &'static Board) -> Result<PathBuf, Fail> {
     let installed = files::installed(board);
     let question = match &installed {
         Some(folder) => format!(
@@ -157,12 +172,41 @@ fn firmware(board: &Board) -> Result<PathBuf, Fail> {
     Err(Fail::Declined)
 }
 
-fn usable(board: &Board, path: &Path) -> Result<(), Fail> {
+/// Whether a rebuilding could be planned with what is there. Loaders are asked for by themselves.
+fn usable(board: &'static Board, path: &Path) -> Result<(), Fail> {
     if !path.exists() {
-        let missing = io::Error::from(io::ErrorKind::NotFound);
+        let missing = io::Error::new(io::ErrorKind::NotFound, "there is no such file");
         return Err(Fail::file(path, "reading", missing));
     }
-    files::images(board, path, None).map(drop)
+    let mut images = files::images(board, path, None)?;
+    images.extend(files::bootloader(board, Some(path), false)?);
+    let state = omv_plan::last_resort(board).map_or(State::StRom, |(state, _)| state);
+    match omv_plan::recover(board, state, images, &Wish::default()) {
+        Ok(_) | Err(Refusal::NoLoader { .. }) => Ok(()),
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+/// Where the loader programs lie that a rebuilding of this board needs, if nobody knows it yet.
+fn loaders(board: &Board) -> Result<Option<PathBuf>, Fail> {
+    let missing = match files::loaders(board, None, false, false) {
+        Ok(_) => return Ok(None),
+        Err(fail) => fail,
+    };
+    say(&format!(
+        "{}. {}",
+        clean(&missing.message()),
+        missing.help()
+    ));
+    for _ in 0..TRIES {
+        let answer = ask("Where are they? Name the folder, or the file openmv_ota-*.whl:")?;
+        let path = PathBuf::from(answer.trim_matches(['"', '\'']));
+        match files::loaders(board, Some(&path), false, false) {
+            Ok(_) => return Ok(Some(path)),
+            Err(fail) => say(&format!("{}. {}", clean(&fail.message()), fail.help())),
+        }
+    }
+    Err(Fail::Declined)
 }
 
 fn say(text: &str) {
@@ -174,9 +218,8 @@ fn ask(question: &str) -> Result<String, Fail> {
     eprint!("{question} ");
     // A prompt that cannot be shown is still answered by whoever types.
     let _ = io::stderr().flush();
-    let mut answer = String::new();
-    match io::stdin().lock().read_line(&mut answer) {
-        Ok(0) | Err(_) => Err(Fail::Declined),
-        Ok(_) => Ok(answer.trim().to_owned()),
+    match crate::signals::answer() {
+        Ok(Some(answer)) => Ok(answer),
+        Ok(None) | Err(_) => Err(Fail::Declined),
     }
 }

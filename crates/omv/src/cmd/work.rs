@@ -1,7 +1,7 @@
 //! What every command that changes a camera does the same way: show the plan, ask for consent,
 //! run it, say what came of it.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
 use omv_boards::{Board, State};
@@ -14,7 +14,7 @@ use crate::bench::Bench;
 use crate::fail::Fail;
 use crate::output::{Output, clean, size};
 use crate::render::{Render, dry_run};
-use crate::vendor;
+use crate::{signals, vendor};
 
 /// How often a camera may turn out to be other than thought: once for its bootloader, once for
 /// its pace, and once for its bootloader again, when it was started anew.
@@ -207,9 +207,8 @@ pub fn consent(question: &str, yes: bool, output: &Output) -> Result<(), Fail> {
     eprint!("{question} [y/N] ");
     // A prompt that cannot be shown is still answered by whoever types.
     let _ = io::stderr().flush();
-    let mut answer = String::new();
-    let _ = io::stdin().lock().read_line(&mut answer);
-    match answer.trim().to_ascii_lowercase().as_str() {
+    let answer = signals::answer().ok().flatten().unwrap_or_default();
+    match answer.to_ascii_lowercase().as_str() {
         "y" | "yes" => Ok(()),
         _ => Err(Fail::Declined),
     }

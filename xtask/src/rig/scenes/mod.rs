@@ -1,12 +1,12 @@
 //! The tests of the rig: a script for the guest, and a judge for what it left. The script's
 //! words are in `rig/scene.sh`.
 //!
-//! One file a family. A new family is a file here and a line in [`all`].
+//! One file a family. A new family is a file here, a line in [`FAMILIES`] and a word in [`GUESTS`].
 
-pub mod dfu;
+mod dfu;
 mod dfu_lines;
 mod omv;
-pub mod spsdk;
+mod spsdk;
 
 use anyhow::Result;
 
@@ -37,8 +37,28 @@ pub struct Recording {
     pub title: &'static str,
 }
 
+/// The families.
+const FAMILIES: [(&str, &[Scene]); 3] = [
+    ("omv", omv::SCENES),
+    ("dfu", dfu::SCENES),
+    ("spsdk", spsdk::SCENES),
+];
+
+/// The guests, which run side by side: the folder that each shares with this machine, and the families it
+/// plays. Two, as the machines that test this have two processors, and about as long each.
+pub const GUESTS: [(&str, &[&str]); 2] = [("share", &["omv", "spsdk"]), ("share-dfu", &["dfu"])];
+
+/// Families that only run when they are named.
+pub const ON_DEMAND: [&str; 1] = ["dfu"];
+
 /// All of them, in the order they run in.
 pub fn all() -> impl Iterator<Item = &'static Scene> + Clone {
-    let families = [omv::SCENES, dfu::SCENES, spsdk::SCENES];
-    families.into_iter().flatten()
+    FAMILIES.into_iter().flat_map(|(_, scenes)| scenes)
+}
+
+/// The family of a test.
+pub fn family(scene: &Scene) -> &'static str {
+    let mut families = FAMILIES.into_iter();
+    let found = families.find(|(_, scenes)| scenes.iter().any(|one| one.name == scene.name));
+    found.map_or("", |(name, _)| name)
 }

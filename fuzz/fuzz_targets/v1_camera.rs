@@ -1,4 +1,0 @@
-//! libFuzzer's door to `v1::camera`.
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| omv_fuzz::v1::camera(bytes));

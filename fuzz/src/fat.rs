@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use omv_fat::{
-    Blueprint, Fault, Form, Memory, Options, Overlay, Scheme, Sectors, check, format, repair, walk,
+    Blueprint, Change, Fault, Form, Memory, Options, Overlay, Scheme, Sectors, check, format, repair, walk,
 };
 
 /// A disk that begins with some bytes and goes on with zeros.
@@ -79,6 +79,36 @@ pub fn disk(bytes: &[u8]) {
         bytes,
         sectors: SECTORS,
     });
+}
+
+/// Any bytes as the note of an interrupted save, and that on a disk it may be about.
+pub fn note(bytes: &[u8]) {
+    // A fuzzer does not find a checksum by itself.
+    let mut sealed = [b"OMVCHG01", bytes].concat();
+    sealed.extend(crc32(&sealed).to_le_bytes());
+    assert!(Change::decode(bytes).is_none_or(|change| change.encode() == bytes));
+    let Some(change) = Change::decode(&sealed) else {
+        return;
+    };
+    assert_eq!(Change::decode(&change.encode()).as_ref(), Some(&change));
+    for disk in healthy() {
+        let mut disk = disk.clone();
+        let before = disk.bytes.clone();
+        let size = disk.sector_size();
+        // A note of another disk changes nothing; what a right one does is its own test's matter.
+        if change.recover(&mut disk).is_err() || change.sector_size != size {
+            assert!(disk.bytes.len() == before.len());
+        }
+    }
+}
+
+/// CRC-32 as in Ethernet.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0_u32, |sum, byte| {
+        (0..8).fold(sum ^ u32::from(*byte), |sum, _| {
+            (sum >> 1) ^ (0xEDB8_8320 & (sum & 1).wrapping_neg())
+        })
+    })
 }
 
 /// Healthy disks, small ones.

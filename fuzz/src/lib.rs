@@ -15,8 +15,10 @@
 pub mod boards;
 pub mod dfu;
 pub mod fat;
+pub mod frames;
 pub mod identify;
 pub mod mboot;
+pub mod msc;
 pub mod plan;
 pub mod python;
 pub mod romfs;
@@ -42,10 +44,14 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("dfu_host", dfu::host),
     ("fat_changed", fat::changed),
     ("fat_disk", fat::disk),
+    ("fat_note", fat::note),
+    ("frames", frames::picture),
     ("identify", identify::identify),
     ("mboot_camera", mboot::camera),
     ("mboot_codec", mboot::codec),
     ("mboot_host", mboot::host),
+    ("msc_camera", msc::camera),
+    ("msc_host", msc::host),
     ("plan_image", plan::image),
     ("plan_zip", plan::zip),
     ("python", python::script),
@@ -58,10 +64,12 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("usbip_camera", usbip::camera),
     ("usbip_host", usbip::host),
     ("v1_camera", v1::camera),
+    ("v1_console", v1::console),
     ("v1_host", v1::host),
     ("v2_camera", v2::camera),
     ("v2_codec", v2::codec),
     ("v2_host", v2::host),
+    ("v2_session", v2::session),
 ];
 
 /// The target of that name.

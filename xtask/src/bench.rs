@@ -46,6 +46,29 @@ pub fn romfs(shop: &Shop) -> Result<()> {
         .stream()
 }
 
+/// Sessions with a running camera: our host beside the `openmv` package for Python, on the same pseudo
+/// terminal and the same virtual camera.
+///
+/// # Errors
+/// When a benchmark does not run or misses a goal, or the package is missing.
+pub fn session(shop: &Shop) -> Result<()> {
+    judges::openmv_ready(shop)
+        .context("the Python package is not ready: `cargo xtask test judges` installs it")?;
+    let judges = judges::ready(shop)?;
+    let job = shop.cargo(["bench", "-p", "omv-camera", "--bench", "session"]);
+    job.env("OMV_JUDGES", judges).stream()
+}
+
+/// From a picture's last byte to a viewer's socket, beside a viewer that stalls.
+///
+/// # Errors
+/// When the benchmark does not run or misses its goal.
+pub fn serve(shop: &Shop) -> Result<()> {
+    let judges = judges::ready(shop)?;
+    let job = shop.cargo(["bench", "-p", "omv", "--bench", "serve"]);
+    job.env("OMV_JUDGES", judges).stream()
+}
+
 /// [`spsdk`] over USB: both tools in turns in the rig's guest, through Linux's own HID driver. There is
 /// no KVM, so the ratios mean something and the seconds do not.
 ///

@@ -5,6 +5,8 @@ use std::io;
 
 use omv_boards::State;
 use omv_camera::Error;
+use omv_camera::disk::BlockError;
+use omv_camera::files::SaveError;
 use omv_link::{Function, LinkError};
 use omv_plan::Refusal;
 
@@ -287,12 +289,53 @@ fn codes_in(source: &str) -> Vec<&str> {
         .collect()
 }
 
-fn own_codes() -> [Vec<&'static str>; 3] {
+fn own_codes() -> [Vec<&'static str>; 5] {
     [
         codes_in(include_str!("../src/error.rs")),
         codes_in(include_str!("../../omv-plan/src/refusal.rs")),
         codes_in(include_str!("../../omv-link/src/error.rs")),
+        codes_in(include_str!("../src/files/save.rs")),
+        codes_in(include_str!("../../omv-fat/src/store/mod.rs")),
     ]
+}
+
+/// What becomes of a save and of a disk.
+fn saves() -> Vec<SaveError> {
+    let file = || text("main.py");
+    let refusals = [
+        omv_fat::Refusal::NoVolume,
+        omv_fat::Refusal::Exfat,
+        omv_fat::Refusal::NoFolder(text("lib")),
+        omv_fat::Refusal::Missing(file()),
+        omv_fat::Refusal::InTheWay(file()),
+        omv_fat::Refusal::NotEmpty(text("lib")),
+        omv_fat::Refusal::BadName(text("a:b.py")),
+        omv_fat::Refusal::Full {
+            need: 70_000,
+            free: 4096,
+        },
+        omv_fat::Refusal::RootFull,
+    ];
+    let on_camera = |errno, offset| SaveError::OnCamera {
+        file: file(),
+        errno,
+        offset,
+    };
+    let own = [
+        SaveError::Returned {
+            file: file(),
+            offset: 6144,
+        },
+        SaveError::Disk(BlockError::Failed(text("the disk refuses: read error"))),
+        SaveError::Disk(BlockError::Protected),
+        SaveError::Disk(BlockError::Gone),
+        on_camera(5, Some(6144)),
+        on_camera(28, None),
+        on_camera(99, None),
+        SaveError::Notebook(io::Error::new(io::ErrorKind::StorageFull, "no room")),
+    ];
+    let refusals = refusals.into_iter().map(SaveError::Refused);
+    refusals.chain(own).collect()
 }
 
 /// Message, code and help of everything.
@@ -303,7 +346,9 @@ fn all() -> Vec<(String, &'static str, &'static str)> {
     let refusals = refusals.iter().map(|e| (e.to_string(), e.code(), e.help()));
     let links = link_errors();
     let links = links.iter().map(|e| (e.to_string(), e.code(), e.help()));
-    errors.chain(refusals).chain(links).collect()
+    let saves: Vec<Error> = saves().into_iter().map(Error::Save).collect();
+    let saves = saves.iter().map(|e| (e.to_string(), e.code(), e.help()));
+    errors.chain(refusals).chain(links).chain(saves).collect()
 }
 
 #[test]

@@ -13,7 +13,7 @@ use omv_sim::Hand;
 use omv_sim::rt1062::{Quirks, Rt1062, sample};
 
 fn seen(bench: &Bench, options: &Options) -> Facts {
-    examine(&bench.buses(), None, options, &bench.stop).unwrap()
+    examine(&bench.buses(), None, options, &bench.stop, None).unwrap()
 }
 
 fn codes(facts: &Facts) -> Vec<Code> {
@@ -115,7 +115,7 @@ fn a_fixed_time_is_kept_and_a_stop_ends_it() {
     assert_eq!(seen(&bench, &options).watched, Duration::from_secs(3));
     assert!(bench.bus.now() >= before + Duration::from_secs(3));
     bench.stop.ask();
-    let stopped = examine(&bench.buses(), None, &options, &bench.stop);
+    let stopped = examine(&bench.buses(), None, &options, &bench.stop, None);
     assert!(matches!(stopped, Err(Error::Stopped { .. })));
 }
 
@@ -126,6 +126,6 @@ fn a_camera_of_another_name_is_not_taken_for_the_one_that_is_meant() {
         wanted: Some("FFFF".into()),
         ..Options::default()
     };
-    let seen = examine(&bench.buses(), None, &options, &bench.stop);
+    let seen = examine(&bench.buses(), None, &options, &bench.stop, None);
     assert!(matches!(seen, Err(Error::NotThisOne { .. })));
 }

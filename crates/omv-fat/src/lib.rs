@@ -47,5 +47,7 @@ pub use partition::likely_sector_size;
 pub use read::{Entry, Walk, walk};
 pub use repair::{Step, Work, repair};
 pub use sectors::{Memory, Overlay, Sectors};
-pub use store::{Change, Phase, Recovery, Refusal, SectorWrite, make_folder, remove, room, store};
+pub use store::{
+    Change, Phase, Recovery, Refusal, SectorWrite, make_folder, remove, room, set_aside, store,
+};
 pub use volume::{Form, Volume};

@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
-use omv_wire::usb::{RequestKind, Setup, encode_languages, encode_string, kind, request};
+use omv_wire::usb::{
+    Recipient, RequestKind, Setup, encode_languages, encode_string, feature, kind, request,
+};
 
 use crate::Face;
 
@@ -33,7 +35,13 @@ pub fn answer(face: &mut dyn Face, now: Duration, setup: &Setup, data: &[u8]) ->
         (request::GET_STATUS, _, _) => Some(vec![0, 0]),
         (request::GET_INTERFACE, _, _) => face.control(now, setup, data).or(Some(vec![0])),
         (request::SET_INTERFACE, _, _) => face.control(now, setup, data).or(Some(Vec::new())),
-        (request::CLEAR_FEATURE | request::SET_FEATURE, _, _) => Some(Vec::new()),
+        (request::CLEAR_FEATURE, _, _) => {
+            if setup.recipient() == Recipient::Endpoint && setup.value == feature::ENDPOINT_HALT {
+                face.clear_halt(setup.index as u8);
+            }
+            Some(Vec::new())
+        }
+        (request::SET_FEATURE, _, _) => Some(Vec::new()),
         _ => face.control(now, setup, data),
     }
 }

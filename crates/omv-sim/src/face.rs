@@ -52,6 +52,14 @@ pub trait Face: Send {
     /// At most `limit` bytes from an IN endpoint, if it has any.
     fn take(&mut self, now: Duration, endpoint: u8, limit: usize) -> Option<Vec<u8>>;
 
+    /// Whether an IN endpoint that has nothing is halted (STALL), rather than busy (NAK).
+    fn is_halted(&self, _endpoint: u8) -> bool {
+        false
+    }
+
+    /// The host cleared the halt of an endpoint, by its address.
+    fn clear_halt(&mut self, _address: u8) {}
+
     /// Time on the wire of one transfer of this many bytes.
     fn transfer_time(&self, endpoint: u8, bytes: usize) -> Duration;
 

@@ -24,6 +24,7 @@ pub mod engine;
 mod face;
 mod image;
 pub mod infer;
+mod mass;
 pub mod medium;
 pub mod nor;
 pub mod picture;

@@ -202,7 +202,12 @@ fn transfer(
         });
     }
     if inward {
-        let data = face.take(now, endpoint, urb.length as usize)?;
+        let data = match face.take(now, endpoint, urb.length as usize) {
+            None if face.is_halted(endpoint) => {
+                return Some(completed(UrbStatus::Stall, Vec::new(), 0));
+            }
+            other => other?,
+        };
         let actual = data.len() as u32;
         return Some(completed(UrbStatus::Ok, data, actual));
     }

@@ -1,9 +1,11 @@
-//! The USB face of running firmware: a serial console that speaks OpenMV's protocol.
+//! The USB face of running firmware: a serial console that speaks OpenMV's protocol, and the disk
+//! that the firmware shows.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use omv_boards::{Board, State, UsbId, Version};
+use omv_wire::msc::Take;
 use omv_wire::usb::{
     Association, CdcFunctional, ConfigurationBuilder, DeviceDescriptor, LineCoding, Setup, Speed,
     Transfer, request,
@@ -15,11 +17,10 @@ use omv_wire::{Input, Machine, Turn, v1, v2};
 
 use crate::Face;
 use crate::Setup as Surroundings;
+use crate::mass::{Mass, Places};
 use crate::medium;
 use crate::running::{Facts, Happened, Leaving, Running, STDIN, STDOUT, STREAM, Shared};
 
-/// Notification endpoint, data OUT, data IN.
-const ENDPOINTS: (u8, u8, u8) = (1, 2, 2);
 /// The line rate at which the firmware speaks its protocol instead of the prompt.
 const PROTOCOL_RATE: u32 = 921_600;
 /// Another one that firmware before 5.0.0 also takes.
@@ -82,6 +83,9 @@ pub struct RunFace {
     body: Body,
     running: Running,
     talk: Talk,
+    mass: Mass,
+    mass_halted: bool,
+    places: Places,
     coding: LineCoding,
     dtr: bool,
     ready: VecDeque<u8>,
@@ -101,6 +105,9 @@ impl RunFace {
         let facts = Facts::of(&firmware, &body);
         let running = Running::new(facts, setup, flash);
         let works = running.works().clone();
+        let shown = works.inside().disks.shown().cloned();
+        let st = body.packets && !body.board.mcu.starts_with("STM32N6");
+        let mass = Mass::new(body.board, st, shown);
         let Version {
             major,
             minor,
@@ -117,6 +124,9 @@ impl RunFace {
             body,
             running,
             talk,
+            mass,
+            mass_halted: false,
+            places: Places::of(st),
             coding: LineCoding {
                 rate: 115_200,
                 stop_bits: 0,
@@ -159,6 +169,7 @@ impl RunFace {
     }
 
     fn work(&mut self, now: Duration) {
+        self.mass.step(now);
         while self.left.is_none() {
             self.running.step(now);
             self.tell_all();
@@ -330,15 +341,16 @@ impl Face for RunFace {
     }
 
     fn configuration(&self) -> Vec<u8> {
+        let places = self.places;
         let functional = CdcFunctional {
             version: 0x0120,
-            control: 0,
-            data: 1,
+            control: places.console,
+            data: places.console + 1,
             call_management: 0,
             capabilities: 2,
         };
         let association = Association {
-            first: 0,
+            first: places.console,
             count: 2,
             class: 2,
             subclass: 2,
@@ -346,16 +358,28 @@ impl Face for RunFace {
             string: 0,
         };
         let packet = packet(self.body.board) as u16;
-        let built = ConfigurationBuilder::new(1)
-            .max_power(250)
-            .association(association)
-            .interface(0, 0, [2, 2, 0], 4)
-            .cdc(functional)
-            .endpoint(0x80 | ENDPOINTS.0, Transfer::Interrupt, 8, 16)
-            .interface(1, 0, [10, 0, 0], 0)
-            .endpoint(ENDPOINTS.1, Transfer::Bulk, packet, 0)
-            .endpoint(0x80 | ENDPOINTS.2, Transfer::Bulk, packet, 0)
-            .finish();
+        let console = |built: ConfigurationBuilder| {
+            built
+                .association(association)
+                .interface(places.console, 0, [2, 2, 0], 4)
+                .cdc(functional)
+                .endpoint(0x80 | places.notify, Transfer::Interrupt, 8, 16)
+                .interface(places.console + 1, 0, [10, 0, 0], 0)
+                .endpoint(places.data, Transfer::Bulk, packet, 0)
+                .endpoint(0x80 | places.data, Transfer::Bulk, packet, 0)
+        };
+        let disk = |built: ConfigurationBuilder| {
+            built
+                .interface(places.disk, 0, omv_wire::msc::INTERFACE, 0)
+                .endpoint(places.blocks, Transfer::Bulk, packet, 0)
+                .endpoint(0x80 | places.blocks, Transfer::Bulk, packet, 0)
+        };
+        let built = ConfigurationBuilder::new(1).max_power(250);
+        let built = match places.disk < places.console {
+            true => console(disk(built)),
+            false => disk(console(built)),
+        };
+        let built = built.finish();
         built.unwrap_or_default()
     }
 
@@ -374,6 +398,9 @@ impl Face for RunFace {
     }
 
     fn control(&mut self, now: Duration, setup: &Setup, data: &[u8]) -> Option<Vec<u8>> {
+        if let Some(answer) = self.mass.control(setup) {
+            return answer;
+        }
         match (setup.request_type, setup.request) {
             (0x21, request::SET_LINE_CODING) => {
                 self.coding = LineCoding::decode(data).ok()?;
@@ -397,8 +424,27 @@ impl Face for RunFace {
         Some(Vec::new())
     }
 
+    fn is_halted(&self, endpoint: u8) -> bool {
+        endpoint == self.places.blocks && self.mass_halted
+    }
+
+    fn clear_halt(&mut self, address: u8) {
+        if address == 0x80 | self.places.blocks {
+            self.mass.clear_halt();
+        }
+    }
+
+    fn accepts(&self, now: Duration, endpoint: u8) -> bool {
+        endpoint != self.places.blocks || self.mass.accepts(now)
+    }
+
     fn out(&mut self, now: Duration, endpoint: u8, data: &[u8]) {
-        if endpoint != ENDPOINTS.1 || !self.listens() {
+        if endpoint == self.places.blocks {
+            self.mass.step(now);
+            self.mass.out(now, data);
+            return;
+        }
+        if endpoint != self.places.data || !self.listens() {
             return;
         }
         for packet in data.chunks(packet(self.body.board)) {
@@ -411,7 +457,16 @@ impl Face for RunFace {
     }
 
     fn take(&mut self, now: Duration, endpoint: u8, limit: usize) -> Option<Vec<u8>> {
-        if endpoint != ENDPOINTS.2 {
+        if endpoint == self.places.blocks {
+            self.mass.step(now);
+            let taken = self.mass.take(now, limit);
+            self.mass_halted = taken == Take::Stall;
+            return match taken {
+                Take::Data(bytes) => Some(bytes),
+                Take::Nothing | Take::Stall => None,
+            };
+        }
+        if endpoint != self.places.data {
             return None;
         }
         self.work(now);
@@ -426,7 +481,7 @@ impl Face for RunFace {
     }
 
     fn next(&self, now: Duration) -> Option<Duration> {
-        let next = self.wake.min(self.running.next());
+        let next = self.wake.min(self.running.next()).min(self.mass.next());
         Some(next).filter(|at| *at > now && *at < Duration::MAX)
     }
 }

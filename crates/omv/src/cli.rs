@@ -281,7 +281,7 @@ pub enum Command {
     /// finds it by itself, and so does every other command.
     #[command(
         args_conflicts_with_subcommands = true,
-        after_help = "Examples:\n  omv sim rt1062\n  omv sim rt1062 --name bench --speed 10\n  omv sim ctl bench power-cut --after-bytes 100000\n  omv sim ctl bench jumper on"
+        after_help = "Examples:\n  omv sim rt1062\n  omv sim rt1062 --name bench --speed 10\n  omv sim rt1062 --era 4.5.2 --scene blobs --sd 64\n  omv sim ctl bench power-cut --after-bytes 100000\n  omv sim ctl bench jumper on"
     )]
     Sim(Sim),
     /// Print a completion script for a shell

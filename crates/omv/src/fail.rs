@@ -173,8 +173,8 @@ fn exit_of(error: &Error) -> u8 {
         | "request-refused" | "no-answer" | "will-not-stop" | "bad-descriptors" | "bad-peer"
         | "no-function" | "device-stuck" => 6,
         "verify-failed" | "disk-returned-other-data" => 7,
-        "no-partition" | "other-chip" | "not-in-firmware" | "script-too-large"
-        | "script-not-text" | "no-channel" => 9,
+        "camera-disk-full" | "no-partition" | "other-chip" | "not-in-firmware"
+        | "script-too-large" | "script-not-text" | "no-channel" => 9,
         "no-hands" | "boot-fuse-clear" => 8,
         "stopped" => 130,
         "disk-read-only" | "disk-unreadable" | "disk-unwritable" => 1,

@@ -108,3 +108,77 @@ fn an_image_is_tested_like_a_card_and_stays_as_it_was() {
     assert_eq!(full.code, Some(8), "{}", full.err);
     assert!(std::fs::read(desk.path("card.img")).unwrap() == before);
 }
+
+/// What a virtual camera with this card is called.
+const CAMERA: &str = "sim:rt1062,firmware=5.0.0,sd=card.img";
+
+#[test]
+fn files_on_the_card_of_a_camera_are_worked_on_over_its_usb() {
+    let desk = desk();
+    let script =
+        b"# omv-sim: loop\n# omv-sim: print on\n# omv-sim: wait 20\n# omv-sim: repeat\nx = 1\n";
+    desk.write("blink.py", script);
+    let omv = |args: &[&str]| {
+        let all: Vec<&str> = args.iter().chain(&["-c", CAMERA]).copied().collect();
+        let ran = desk.omv(&all);
+        assert_eq!(ran.code, Some(0), "{args:?}: {}{}", ran.out, ran.err);
+        ran.out
+    };
+    let saved = omv(&["save", "blink.py"]);
+    assert!(
+        saved.contains("main.py on the card of OpenMV Cam RT1062"),
+        "{saved}"
+    );
+    assert!(saved.contains("and it runs"), "{saved}");
+    omv(&["mkdir", "lib"]);
+    omv(&["cp", "blink.py", ":lib/"]);
+    assert_eq!(omv(&["cat", "lib/blink.py"]).as_bytes(), script);
+    assert!(omv(&["ls", "-r"]).contains("/lib/blink.py"));
+    omv(&["rm", "lib/blink.py"]);
+    assert!(omv(&["df", "--json"]).contains("\"kind\":\"sd\""));
+    assert!(omv(&["disk", "check"]).contains("a camera takes it"));
+    omv(&["disk", "image", "save", ":", "copy.img"]);
+    assert!(desk.path("copy.img").exists());
+    omv(&["disk", "rescue", ":", "saved"]);
+    assert_eq!(std::fs::read(desk.path("saved/main.py")).unwrap(), script);
+    let card = std::fs::read(desk.path("card.img")).unwrap();
+    assert!(std::fs::read(desk.path("copy.img")).unwrap() == card);
+    assert!(omv(&["disk", "test"]).contains("Nothing was found"));
+}
+
+#[test]
+fn the_internal_disk_of_a_camera_is_written_too_and_a_program_is_set_aside_in_the_bootloader() {
+    let desk = Desk::new();
+    desk.write("loop.py", b"import machine\nmachine.reset()\n");
+    for (camera, model) in [("rt.sim", "rt1062"), ("h7.sim", "h7")] {
+        let camera = format!("sim:{model}@{camera}");
+        let omv = |args: &[&str]| {
+            let all: Vec<&str> = args.iter().chain(&["-c", &camera]).copied().collect();
+            let ran = desk.omv(&all);
+            assert_eq!(ran.code, Some(0), "{args:?}: {}{}", ran.out, ran.err);
+            ran.out
+        };
+        let saved = omv(&["save", "loop.py", "--no-reset"]);
+        assert!(saved.contains("internal disk"), "{saved}");
+        assert!(omv(&["ls"]).contains("/main.py"));
+        let backup = format!("{model}.img");
+        let aside = omv(&[
+            "disk",
+            "set-aside",
+            "--bootloader",
+            "--yes",
+            "--backup",
+            &backup,
+        ]);
+        assert!(aside.contains("MAIN.BAK now; 1 sector changed"), "{aside}");
+        let listed = omv(&["ls"]).to_lowercase();
+        assert!(
+            listed.contains("/main.bak") && !listed.contains("/main.py"),
+            "{listed}"
+        );
+        assert_eq!(
+            omv(&["cat", "MAIN.BAK"]),
+            "import machine\nmachine.reset()\n"
+        );
+    }
+}

@@ -44,6 +44,15 @@ pub trait Blocks {
     /// [`BlockError`].
     fn settle(&mut self) -> Result<(), BlockError>;
 
+    /// Lets the camera have the disk for itself, or takes it back. Where nobody else has it, nothing
+    /// happens.
+    ///
+    /// # Errors
+    /// [`BlockError`].
+    fn let_go(&mut self, _go: bool) -> Result<(), BlockError> {
+        Ok(())
+    }
+
     /// Time, for how long a read or a write took.
     fn now(&self) -> Duration;
 }

@@ -22,7 +22,7 @@ impl UsbDisk {
     /// is, after it is ready.
     ///
     /// # Errors
-    /// [`BlockError`]; one that was ejected is not ready.
+    /// [`BlockError`]. One that was ejected is loaded again.
     pub fn open(link: Box<dyn Link>) -> Result<Self, BlockError> {
         let capacity = Capacity {
             blocks: 0,
@@ -33,7 +33,12 @@ impl UsbDisk {
             capacity,
             tag: 0,
         };
-        disk.outward(Command::TestUnitReady, Vec::new())?;
+        let ready = disk.outward(Command::TestUnitReady, Vec::new());
+        if ready.is_err_and(|error| error != BlockError::Gone) {
+            // Somebody ejected it; the camera keeps it from computers until it is loaded again.
+            disk.eject(false)?;
+            disk.outward(Command::TestUnitReady, Vec::new())?;
+        }
         let answer = disk.inward(Command::ReadCapacity, Capacity::LEN as u32)?;
         disk.capacity =
             Capacity::decode(&answer).map_err(|error| BlockError::Failed(error.to_string()))?;
@@ -112,6 +117,10 @@ impl Blocks for UsbDisk {
     /// meanwhile is waited out.
     fn settle(&mut self) -> Result<(), BlockError> {
         self.outward(Command::PreventRemoval(false), Vec::new())
+    }
+
+    fn let_go(&mut self, go: bool) -> Result<(), BlockError> {
+        self.eject(go)
     }
 
     fn now(&self) -> Duration {

@@ -13,9 +13,11 @@ use omv_link::native::health::{self, Access, Roots};
 use omv_link::{Bus, Function, Heard, Link};
 use omv_wire::usb::{Configuration, Setup, decode_string, request};
 
+use super::disk::Disk;
 use super::facts::{Answer, Facts, Sight, Visit};
 use super::trouble::{CYCLE_SPAN, is_cycling};
-use crate::{Error, Found, Stop, find, look, select, uid_text};
+use crate::disk::Blocks;
+use crate::{Error, Found, Looked, Stop, find, look, select, uid_text};
 
 /// How often the buses are looked at.
 const EVERY: Duration = Duration::from_millis(20);
@@ -48,6 +50,10 @@ pub struct Options {
     pub expected: Option<&'static Board>,
 }
 
+/// Opens the disk of a running camera to be read, and says whether it is a card; none where it
+/// cannot be read from here.
+pub type OpenDisk<'a> = dyn Fn(&Looked) -> Option<(Box<dyn Blocks>, bool)> + 'a;
+
 /// Looks at everything there is. `roots` are the places to read this machine's facts from; none
 /// when its own ports are not among the buses.
 ///
@@ -59,6 +65,7 @@ pub fn examine(
     roots: Option<&Roots>,
     options: &Options,
     stop: &Stop,
+    disks: Option<&OpenDisk<'_>>,
 ) -> Result<Facts, Error> {
     let mut facts = Facts {
         host: roots.map(health::host),
@@ -67,7 +74,7 @@ pub fn examine(
     };
     let found = watch(buses, options, stop, &mut facts)?;
     for one in &found {
-        let sight = sight(one, roots, &facts);
+        let sight = sight(one, roots, &facts, disks);
         facts.cameras.push(sight);
     }
     Ok(facts)
@@ -195,7 +202,12 @@ fn id(found: &Found) -> UsbId {
 }
 
 /// Everything about one device.
-fn sight(found: &Found, roots: Option<&Roots>, facts: &Facts) -> Sight {
+fn sight(
+    found: &Found,
+    roots: Option<&Roots>,
+    facts: &Facts,
+    disks: Option<&OpenDisk<'_>>,
+) -> Sight {
     let seen = &found.seen;
     let mut sight = Sight {
         place: seen.place.to_string(),
@@ -208,6 +220,7 @@ fn sight(found: &Found, roots: Option<&Roots>, facts: &Facts) -> Sight {
         alternates: None,
         alternate_names: Vec::new(),
         answer: Answer::NotAsked,
+        disk: None,
     };
     if let Some(roots) = roots {
         sight.nodes = health::nodes(roots, seen);
@@ -218,7 +231,13 @@ fn sight(found: &Found, roots: Option<&Roots>, facts: &Facts) -> Sight {
         return sight;
     }
     match sight.state() {
-        State::Run => sight.answer = ask(found),
+        State::Run => {
+            let looked;
+            (sight.answer, looked) = ask(found);
+            let disk = looked.and_then(|looked| disks?(&looked));
+            // A camera that leaves meanwhile has no disk any more.
+            sight.disk = disk.and_then(|(mut blocks, card)| Disk::of(&mut *blocks, card).ok());
+        }
         State::Dfu | State::ArduinoDfu => {
             let reachable = sight
                 .nodes
@@ -234,12 +253,12 @@ fn sight(found: &Found, roots: Option<&Roots>, facts: &Facts) -> Sight {
     sight
 }
 
-fn ask(found: &Found) -> Answer {
+fn ask(found: &Found) -> (Answer, Option<Looked>) {
     match look(found, None) {
         Ok(looked) => {
             let firmware = looked.firmware().and_then(|text| text.parse().ok());
             let who = looked.who.as_ref();
-            Answer::Who {
+            let answer = Answer::Who {
                 board: looked.board,
                 arch: who.and_then(|who| who.arch.clone()),
                 usb: who
@@ -247,12 +266,13 @@ fn ask(found: &Found) -> Answer {
                     .map(|(vid, pid)| UsbId { vid, pid }),
                 firmware,
                 uid: who.and_then(|who| who.uid).map(uid_text),
-            }
+            };
+            (answer, Some(looked))
         }
-        Err(error) => Answer::Failed {
-            code: error.code(),
-            message: error.to_string(),
-        },
+        Err(error) => {
+            let (code, message) = (error.code(), error.to_string());
+            (Answer::Failed { code, message }, None)
+        }
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Sight {
     pub alternate_names: Vec<String>,
     /// What its firmware answered.
     pub answer: Answer,
+    /// The disk it starts from, if that was looked at.
+    pub disk: Option<super::Disk>,
 }
 
 /// What became of asking a running camera who it is.

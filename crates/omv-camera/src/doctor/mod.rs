@@ -15,16 +15,21 @@
 //! Words speak of cables, lights and wires. Which command of a program carries a [`Remedy`] out
 //! is that program's business.
 
+mod disk;
 mod examine;
 mod facts;
+mod frames;
 mod machine;
+mod releases;
 mod resting;
+mod start;
 mod trouble;
 pub mod udev;
 
 use std::fmt;
 
-pub use examine::{Options, examine};
+pub use disk::{Damage, Disk};
+pub use examine::{OpenDisk, Options, examine};
 pub use facts::{Answer, Facts, Sight, Visit};
 
 /// How much a finding matters. The worst comes first.
@@ -63,6 +68,16 @@ pub enum Remedy {
     Recover,
     /// Look again, for longer.
     Watch,
+    /// Test the disk thoroughly.
+    TestDisk,
+    /// Copy out what can be read.
+    Rescue,
+    /// Repair the disk's structure.
+    RepairDisk,
+    /// Work on the disk's files.
+    ListFiles,
+    /// Give `main.py` another name, from the bootloader.
+    SetAside,
 }
 
 /// One thing that is wrong, or will be.
@@ -151,6 +166,33 @@ pub const RULES: &[Rule] = &[
     rule(&[Code::UpdateFirst], &["12"], trouble::update_first),
     rule(&[Code::RetiredBoard], &["15"], resting::retired),
     rule(&[Code::SameSerial], &[], trouble::same_serial),
+    rule(&[Code::DiskFaulty], &["32"], start::faulty),
+    rule(&[Code::DiskUnmountable], &["33"], start::unmountable),
+    rule(
+        &[
+            Code::FileCutShort,
+            Code::FreeCountZero,
+            Code::DiskDamaged,
+            Code::DiskDirty,
+            Code::DiskFull,
+            Code::SaveUnfinished,
+        ],
+        &["34", "35", "36"],
+        start::damaged,
+    ),
+    rule(&[Code::MainMissing], &["37"], start::missing),
+    rule(
+        &[Code::ScriptBroken, Code::ModuleMissing],
+        &["38"],
+        start::broken,
+    ),
+    rule(&[Code::KnownFault], &["32"], start::known_faults),
+    rule(
+        &[Code::FrameTooLarge, Code::SingleBuffer],
+        &["39"],
+        start::frames,
+    ),
+    rule(&[Code::MainLoops], &["40"], start::restarting),
 ];
 
 const fn rule(
@@ -264,6 +306,21 @@ codes! {
     UpdateFirst = "update-first": "Factory firmware that damages its disk when it is edited.",
     RetiredBoard = "retired-board": "A board for which no firmware is made any more.",
     SameSerial = "same-serial": "Two devices with one serial number.",
+    DiskFaulty = "disk-faulty": "The disk gives back other data than it holds.",
+    DiskUnmountable = "disk-unmountable": "The camera cannot mount its disk.",
+    FileCutShort = "file-cut-short": "A file's chain of clusters is not whole.",
+    FreeCountZero = "free-count-zero": "The camera takes an empty disk for full.",
+    DiskDamaged = "disk-damaged": "The disk's structure is damaged.",
+    DiskDirty = "disk-dirty": "A computer lost the disk while it was in use.",
+    DiskFull = "disk-is-full": "The disk has hardly any room.",
+    SaveUnfinished = "save-unfinished": "A save by the camera was cut.",
+    MainMissing = "main-missing": "No main.py lies where the camera looks.",
+    ScriptBroken = "script-broken": "What the camera starts has a mistake.",
+    ModuleMissing = "script-needs-more": "What the camera starts uses what its firmware lacks.",
+    KnownFault = "known-fault": "The firmware's release has a fault that is known.",
+    FrameTooLarge = "frame-too-large": "The frames that the script asks for do not fit.",
+    SingleBuffer = "single-buffer": "Only one frame buffer fits.",
+    MainLoops = "main-loops": "The firmware starts again and again.",
 }
 
 impl fmt::Display for Code {

@@ -23,6 +23,16 @@ pub enum SaveError {
     /// The disk failed.
     #[error("the disk failed: {0}")]
     Disk(#[from] BlockError),
+    /// The camera, which wrote it, had an error of its own.
+    #[error("the camera's disk failed at {file}{}: {}", at(*offset), errno_name(*errno))]
+    OnCamera {
+        /// The file.
+        file: String,
+        /// The number that Python showed.
+        errno: u32,
+        /// The first byte that could not be read back.
+        offset: Option<u64>,
+    },
     /// The plan could not be noted down; nothing was written to the disk.
     #[error("the plan of the save could not be kept")]
     Notebook(#[from] std::io::Error),
@@ -36,6 +46,8 @@ impl SaveError {
             Self::Returned { .. } => "disk-returned-other-data",
             Self::Disk(BlockError::Protected) => Fault::ReadOnly.code(),
             Self::Disk(_) => "disk-failed",
+            Self::OnCamera { errno: 28, .. } => "camera-disk-full",
+            Self::OnCamera { .. } => "camera-disk-failed",
             Self::Notebook(_) => "save-not-noted",
         }
     }
@@ -52,11 +64,37 @@ impl SaveError {
             Self::Disk(_) => {
                 "Plug the camera in again and save once more; if it stays, test the card."
             }
+            Self::OnCamera { errno: 28, .. } => {
+                "Remove files from the disk; if a computer shows room on it, its free count is \
+                 wrong: check and repair the disk."
+            }
+            Self::OnCamera { .. } => {
+                "Do not trust this card: copy its files, and test it in the camera and in a reader \
+                 of the computer. The old file is still there."
+            }
             Self::Notebook(_) => {
                 "Make room on this computer, or allow writing to the folder it names."
             }
         }
     }
+}
+
+fn at(offset: Option<u64>) -> String {
+    offset.map_or_else(String::new, |offset| format!(", byte {offset}"))
+}
+
+/// Source: micropython py/mperrno.h.
+fn errno_name(errno: u32) -> String {
+    let name = match errno {
+        2 => "ENOENT, no such file or folder",
+        5 => "EIO, the card does not read or write",
+        13 => "EACCES, not allowed",
+        19 => "ENODEV, no such device",
+        28 => "ENOSPC, no room",
+        30 => "EROFS, write-protected",
+        _ => return format!("error {errno}"),
+    };
+    name.to_owned()
 }
 
 /// Where the plan of a save is kept until the save is done.
@@ -230,7 +268,7 @@ fn is_there(disk: &mut dyn Blocks, path: &str, content: &[u8]) -> Result<bool, S
 const LARGEST: u64 = 64 << 20;
 
 /// A file's content; none if there is no such file, or if it is too large to be a script.
-fn read(disk: &mut dyn Blocks, path: &str) -> Result<Option<Vec<u8>>, SaveError> {
+pub(super) fn read(disk: &mut dyn Blocks, path: &str) -> Result<Option<Vec<u8>>, SaveError> {
     let wanted: Vec<String> = path
         .split('/')
         .filter(|part| !part.is_empty())

@@ -179,10 +179,59 @@ pub fn remove(device: &mut dyn Sectors, path: &str) -> Result<Change, Refusal> {
         work.edit(*slot, &[0xE5])?;
     }
     work.end_phase(Phase::Commit);
-    let freed = work.release(&node)?;
+    // A cut in a camera's rename leaves one file under two names.
+    let pieces = work.pieces(folder);
+    let is_shared = node.first != 0
+        && work
+            .nodes(&pieces)
+            .iter()
+            .any(|other| other.first == node.first);
+    let freed = match is_shared {
+        true => 0,
+        false => work.release(&node)?,
+    };
     work.count(0, freed)?;
     work.end_phase(Phase::Release);
     Ok(work.finish())
+}
+
+/// Plans that a file keeps its content and gets another ending, so that a camera does not start it;
+/// and what it is called then. Its entry alone is changed: one sector, or two where a long name
+/// lies across.
+///
+/// # Errors
+/// [`Refusal`]; [`Refusal::InTheWay`] when ten files were set aside before.
+pub fn set_aside(device: &mut dyn Sectors, path: &str) -> Result<(Change, String), Refusal> {
+    let mut work = Work::new(device)?;
+    let (folder, name) = work.folder_of(path)?;
+    let node = work.find(&folder, name)?;
+    let node = node.ok_or_else(|| Refusal::Missing(path.to_owned()))?;
+    let pieces = work.pieces(folder);
+    let taken: Vec<[u8; 11]> = work
+        .nodes(&pieces)
+        .iter()
+        .map(|other| other.short)
+        .collect();
+    let mut names = (0..10_u8).map(|number| {
+        let mut short = node.short;
+        let digit = if number == 0 { b'K' } else { b'0' + number };
+        put(&mut short, 8, &[b'B', b'A', digit]);
+        short
+    });
+    let short = names.find(|short| !taken.contains(short));
+    let short = short.ok_or_else(|| Refusal::InTheWay(path.to_owned()))?;
+    // The short entry first: the parts of a long name are nobody's without it.
+    for (number, slot) in node.slots.iter().rev().enumerate() {
+        match number {
+            0 => work.edit(*slot, &short)?,
+            _ => work.edit(*slot, &[0xE5])?,
+        }
+    }
+    work.end_phase(Phase::Commit);
+    let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    let (stem, ending) = short.split_at(8);
+    let called = format!("{}.{}", shown(stem), shown(ending));
+    Ok((work.finish(), called))
 }
 
 /// Plans an empty folder.

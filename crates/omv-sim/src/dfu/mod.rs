@@ -40,7 +40,7 @@ use std::time::Duration;
 
 use omv_boards::Board;
 
-use crate::medium::{self, FlashDisk};
+use crate::medium::{self, Behind, FlashDisk};
 use crate::nor::Torn;
 use crate::run::RunFace;
 use crate::running::Setup;
@@ -176,7 +176,11 @@ impl DfuCamera {
     pub fn disk(&self) -> Option<(medium::Shared, u64)> {
         let disk = FlashDisk::new(self.board, Box::new(self.chip.clone()))?;
         let start = disk.volume_start();
-        Some((medium::Shared::new(disk), start))
+        let shared = match disk.held_back(self.board) {
+            Some((sector, delay)) => medium::Shared::new(Behind::new(disk, (sector, start), delay)),
+            None => medium::Shared::new(disk),
+        };
+        Some((shared, start))
     }
 
     /// Its running firmware, if that runs.

@@ -21,6 +21,8 @@ use std::io::{self, Read, Write};
 use crate::medium::{Shared, Stamp, format_internal};
 use volume::{Stream, Volume};
 
+/// Most entries of a folder; one whose chain of clusters goes in a circle would have no end.
+const ENTRIES: usize = 1 << 16;
 /// Largest file that is read into memory.
 const MOST: u64 = 64 << 20;
 /// The file by which hosts know the disk of a camera.
@@ -370,7 +372,17 @@ impl Disks {
         if self.stat(to).is_ok_and(|entry| !entry.folder) {
             self.remove(to)?;
         }
-        self.change(from, |root, inner| root.rename(inner, root, &target))
+        let (volume, inner) = self.resolve(from)?;
+        if inner.is_empty() {
+            return Err(DiskError::Invalid);
+        }
+        volume.staged(|volume| {
+            let system = volume.open()?;
+            let root = system.root_dir();
+            root.rename(&inner, &root, &target)?;
+            drop(root);
+            Ok(system.unmount()?)
+        })
     }
 
     /// Room on the disk a path leads to.
@@ -409,7 +421,7 @@ fn list(system: &fatfs::FileSystem<Stream>, folder: &str) -> Result<Vec<Entry>, 
         folder => root.open_dir(folder)?,
     };
     let mut entries = Vec::new();
-    for entry in folder.iter() {
+    for entry in folder.iter().take(ENTRIES) {
         let entry = entry?;
         let name = entry.file_name();
         if name != "." && name != ".." {

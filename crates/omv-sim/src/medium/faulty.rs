@@ -170,6 +170,10 @@ impl<M: Medium> Medium for Faulty<M> {
         self.trouble == Trouble::Protected || self.medium.is_protected()
     }
 
+    fn holds_back(&self) -> Option<Duration> {
+        self.medium.holds_back()
+    }
+
     fn busy(&mut self) -> Duration {
         std::mem::take(&mut self.busy) + self.medium.busy()
     }

@@ -1,6 +1,8 @@
 //! The internal disk: a part of the camera's flash, seen as blocks.
 
-use omv_boards::{Board, Role};
+use std::time::Duration;
+
+use omv_boards::{Board, MemoryKind, Role};
 
 use super::{Medium, MediumError, check};
 use crate::nor::Nor;
@@ -56,6 +58,30 @@ impl FlashDisk {
     /// First block of the volume: behind the made-up partition table, where there is one.
     pub fn volume_start(&self) -> u64 {
         if self.lead { LEAD } else { 0 }
+    }
+
+    /// Blocks of the sector that the firmware holds back in memory, and for how long; none where
+    /// it writes at once. Of the N6 it is not known.
+    ///
+    /// Source: micropython ports/stm32/flashbdev.c, ports/stm32/spibdev.c.
+    pub fn held_back(&self, board: &Board) -> Option<(u64, Duration)> {
+        let region = board.layout()?.role(Role::Disk)?;
+        match region.memory {
+            MemoryKind::Internal if self.lead => {
+                let memory = board.memories.iter().find(|m| m.kind == region.memory)?;
+                let mut end = memory.start;
+                let sector = memory.sectors.iter().find(|run| {
+                    end += run.count * run.size;
+                    region.start < end
+                });
+                let blocks = u64::from(sector?.size) / BLOCK as u64;
+                Some((blocks, Duration::from_secs(5)))
+            }
+            MemoryKind::Qspi if self.lead => {
+                Some(((SECTOR_BLOCK / BLOCK) as u64, Duration::from_secs(1)))
+            }
+            _ => None,
+        }
     }
 
     /// The one block of the lead that can be read: one partition of type 1.

@@ -9,6 +9,7 @@
 //! All who hold a [`Shared`] see the same blocks, as on a real camera, where nobody arbitrates
 //! between the computer and the script.
 
+mod behind;
 mod faulty;
 mod flash;
 mod format;
@@ -20,6 +21,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use behind::Behind;
 pub use faulty::{Faulty, Trouble};
 pub use flash::FlashDisk;
 pub use format::{Stamp, format_internal};
@@ -82,6 +84,12 @@ pub trait Medium: Send {
     /// Whether it refuses writes.
     fn is_protected(&self) -> bool {
         false
+    }
+
+    /// For how long it may hold back what was written, if it does at all. [`sync`](Self::sync)
+    /// ends that.
+    fn holds_back(&self) -> Option<Duration> {
+        None
     }
 
     /// How much longer than a good one it was busy since this was last asked.
@@ -163,6 +171,10 @@ impl Medium for Shared {
 
     fn is_protected(&self) -> bool {
         self.lock().is_protected()
+    }
+
+    fn holds_back(&self) -> Option<Duration> {
+        self.lock().holds_back()
     }
 
     fn busy(&mut self) -> Duration {

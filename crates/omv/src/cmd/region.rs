@@ -17,7 +17,7 @@ use crate::output::Output;
 use crate::signals::stop_on_interrupt;
 
 /// How long a camera that is not there is waited for.
-const WAIT: Duration = Duration::from_secs(60);
+pub const WAIT: Duration = Duration::from_secs(60);
 
 /// Runs `omv backup`.
 pub fn backup(common: &Common, args: &Backup, output: &Output) -> Result<(), Fail> {
@@ -126,7 +126,7 @@ pub fn free_name(given: Option<&Path>, region: &str) -> PathBuf {
         .unwrap_or_default()
 }
 
-fn exists(file: &Path) -> Fail {
+pub fn exists(file: &Path) -> Fail {
     Fail::Usage {
         what: format!("{} exists already", file.display()),
         help: "Name another file: a saved region is never overwritten.".to_owned(),

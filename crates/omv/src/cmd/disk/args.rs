@@ -17,7 +17,7 @@ pub enum Action {
     ///
     /// Exit code 11 means that something is wrong.
     #[command(
-        after_help = "Examples:\n  omv disk check /dev/sdb\n  omv disk check disk.img --json"
+        after_help = "Examples:\n  omv disk check\n  omv disk check /dev/sdb\n  omv disk check disk.img --json"
     )]
     Check(Check),
     /// Repair what is wrong, with a plan before and an undo file
@@ -36,23 +36,34 @@ pub enum Action {
     #[command(after_help = "Example:\n  omv disk undo disk.img omv-undo.txt")]
     Undo(Undo),
     /// Copy out every file that can be read, also lost ones; the disk is not changed
-    #[command(after_help = "Example:\n  omv disk rescue /dev/sdb saved")]
+    #[command(
+        after_help = "Examples:\n  omv disk rescue /dev/sdb saved\n  omv disk rescue : saved"
+    )]
     Rescue(Rescue),
     /// Make a new, empty disk that cameras and PCs both take
     #[command(
         after_help = "Examples:\n  omv disk format /dev/sdb\n  omv disk format card.img --yes --erase card.img"
     )]
     Format(Format),
+    /// Give main.py another name, so that the camera does not start it; nothing else is touched
+    ///
+    /// A camera that resets for ever is caught in its bootloader with --bootloader: one sector of
+    /// its internal disk is written.
+    #[command(
+        after_help = "Examples:\n  omv disk set-aside\n  omv disk set-aside --bootloader\n  omv disk set-aside card.img --file boot.py"
+    )]
+    SetAside(SetAside),
     /// Copy a whole disk to a file, or back
     #[command(
-        after_help = "Examples:\n  omv disk image save /dev/sdb card.img\n  omv disk image restore card.img /dev/sdb"
+        after_help = "Examples:\n  omv disk image save /dev/sdb card.img\n  omv disk image save : card.img\n  omv disk image restore card.img /dev/sdb"
     )]
     Image(Image),
 }
 
 #[derive(Debug, Args)]
 pub struct Check {
-    /// A block device or an image file
+    /// A block device or an image file; without this, the disk of the camera
+    #[arg(default_value = ":")]
     pub disk: PathBuf,
     /// Bytes in a sector of the medium; for an image of a disk that has others than it seems
     #[arg(long, value_name = "BYTES", value_parser = sector_size)]
@@ -61,7 +72,8 @@ pub struct Check {
 
 #[derive(Debug, Args)]
 pub struct Repair {
-    /// A block device or an image file
+    /// A block device or an image file; without this, the disk of the camera
+    #[arg(default_value = ":")]
     pub disk: PathBuf,
     /// Show the plan and stop before touching the disk
     #[arg(short = 'n', long)]
@@ -102,7 +114,7 @@ pub struct Test {
 
 #[derive(Debug, Args)]
 pub struct Undo {
-    /// The disk that was repaired
+    /// The disk that was repaired; `:` is that of the camera
     pub disk: PathBuf,
     /// The file that the repair wrote
     pub file: PathBuf,
@@ -113,7 +125,7 @@ pub struct Undo {
 
 #[derive(Debug, Args)]
 pub struct Rescue {
-    /// A block device or an image file
+    /// A block device, an image file, or `:` for the disk of the camera
     pub disk: PathBuf,
     /// A new or empty folder
     pub folder: PathBuf,
@@ -123,8 +135,27 @@ pub struct Rescue {
 }
 
 #[derive(Debug, Args)]
+pub struct SetAside {
+    /// A block device or an image file; without this, the disk of the camera
+    #[arg(default_value = ":")]
+    pub disk: PathBuf,
+    /// The file
+    #[arg(long, value_name = "NAME", default_value = "main.py")]
+    pub file: String,
+    /// Reach the internal disk through the camera's bootloader
+    #[arg(long)]
+    pub bootloader: bool,
+    /// Where to keep a copy of the internal disk; a name is made up without this
+    #[arg(long, value_name = "FILE")]
+    pub backup: Option<PathBuf>,
+    /// Agree without being asked
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct Format {
-    /// A removable disk, or an image file of the size wished
+    /// A removable disk, an image file of the size wished, or `:` for the disk of the camera
     pub disk: PathBuf,
     /// Which file system; the SD Association's choice for the size without this
     #[arg(long, value_enum, default_value_t = FileSystem::Auto)]
@@ -168,7 +199,7 @@ pub struct Image {
 pub enum Way {
     /// Copy a disk to a new file; sectors that cannot be read become zeros, and are named
     Save {
-        /// The disk
+        /// The disk; `:` is that of the camera
         disk: PathBuf,
         /// The file
         file: PathBuf,
@@ -177,7 +208,7 @@ pub enum Way {
     Restore {
         /// The file
         file: PathBuf,
-        /// The disk; everything on it is lost
+        /// The disk, `:` for that of the camera; everything on it is lost
         disk: PathBuf,
         /// Agree to the first question
         #[arg(short, long)]

@@ -1,17 +1,26 @@
 //! `omv disk check`: what is wrong, for the camera and for a PC.
 
 use super::args::Check;
-use super::device::{Access, FileDisk};
+use super::device::Access;
+use super::opened;
 use super::{WRONG, screen};
+use crate::cli::Common;
 use crate::fail::Fail;
 use crate::output::Output;
 
 /// Runs the command.
-pub fn run(args: &Check, output: &Output) -> Result<u8, Fail> {
-    let mut disk = FileDisk::open(&args.disk, Access::Read, args.sector_size)?;
+pub fn run(common: &Common, args: &Check, output: &Output) -> Result<u8, Fail> {
+    let mut disk = opened::open(
+        common,
+        &args.disk,
+        Access::Read,
+        args.sector_size,
+        "omv disk check",
+    )?;
+    let title = disk.title(&args.disk);
     let options = disk.options();
     let report = omv_fat::check(&mut disk, &options);
-    screen::report(&args.disk, &report, output)?;
+    screen::report(&title, &report, output)?;
     let healthy = report.is_healthy();
     if output.json {
         output.result(screen::summary(&report))?;

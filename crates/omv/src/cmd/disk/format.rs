@@ -7,8 +7,9 @@ use omv_fat::{Blueprint, Form, Scheme};
 use serde_json::json;
 
 use super::args::{FileSystem, Format};
-use super::device::{Access, FileDisk, removable};
-use super::screen;
+use super::device::{Access, removable};
+use super::{opened, screen};
+use crate::cli::Common;
 use crate::cmd::work;
 use crate::fail::Fail;
 use crate::output::Output;
@@ -17,9 +18,13 @@ use crate::output::Output;
 const MARKER: &str = ".openmv_disk";
 
 /// Runs the command.
-pub fn run(args: &Format, output: &Output) -> Result<(), Fail> {
-    removable(&args.disk)?;
-    let mut disk = FileDisk::open(&args.disk, Access::Write, args.sector_size)?;
+pub fn run(common: &Common, args: &Format, output: &Output) -> Result<(), Fail> {
+    let (path, sector) = (&args.disk, args.sector_size);
+    if path != Path::new(opened::CAMERA) {
+        removable(path)?;
+    }
+    let mut disk = opened::open(common, path, Access::Write, sector, "omv disk format")?;
+    let title = disk.title(path);
     twice(
         &args.disk,
         disk.size(),
@@ -61,10 +66,11 @@ pub fn run(args: &Format, output: &Output) -> Result<(), Fail> {
         // What was written did not arrive.
         return Err(Fail::Disk(omv_fat::Fault::Unwritable { sector: 0 }));
     }
+    disk.keep()?;
     if output.json {
         return output.result(json!({ "disk": args.disk, "report": screen::summary(&report) }));
     }
-    screen::report(&args.disk, &report, output)?;
+    screen::report(&title, &report, output)?;
     output.line("The disk is new and empty.")
 }
 

@@ -10,6 +10,8 @@ use serde_json::json;
 use super::args::{Image, Way};
 use super::device::{Access, FileDisk};
 use super::format::twice;
+use super::opened;
+use crate::cli::Common;
 use crate::fail::Fail;
 use crate::output::{Output, size};
 
@@ -17,20 +19,20 @@ use crate::output::{Output, size};
 const PIECE: u64 = 1 << 20;
 
 /// Runs the command.
-pub fn run(args: &Image, output: &Output) -> Result<(), Fail> {
+pub fn run(common: &Common, args: &Image, output: &Output) -> Result<(), Fail> {
     match &args.way {
-        Way::Save { disk, file } => save(disk, file, output),
+        Way::Save { disk, file } => save(common, disk, file, output),
         Way::Restore {
             file,
             disk,
             yes,
             erase,
-        } => restore(file, disk, *yes, erase.as_deref(), output),
+        } => restore(common, file, disk, (*yes, erase.as_deref()), output),
     }
 }
 
-fn save(path: &Path, file: &Path, output: &Output) -> Result<(), Fail> {
-    let mut disk = FileDisk::open(path, Access::Read, None)?;
+fn save(common: &Common, path: &Path, file: &Path, output: &Output) -> Result<(), Fail> {
+    let mut disk = opened::open(common, path, Access::Read, None, "omv disk image")?;
     let writing = |error| Fail::file(file, "writing", error);
     let mut image = File::create_new(file).map_err(writing)?;
     let sector = u64::from(disk.sector_size());
@@ -76,14 +78,14 @@ fn save(path: &Path, file: &Path, output: &Output) -> Result<(), Fail> {
 }
 
 fn restore(
+    common: &Common,
     file: &Path,
     path: &Path,
-    yes: bool,
-    erase: Option<&Path>,
+    (yes, erase): (bool, Option<&Path>),
     output: &Output,
 ) -> Result<(), Fail> {
     let mut image = FileDisk::open(file, Access::Read, Some(512))?;
-    let mut disk = FileDisk::open(path, Access::Write, None)?;
+    let mut disk = opened::open(common, path, Access::Write, None, "omv disk image")?;
     let sector = u64::from(disk.sector_size());
     if image.size() > disk.size() || !image.size().is_multiple_of(sector) {
         return Err(Fail::Usage {
@@ -123,6 +125,7 @@ fn restore(
         }
         disk.flush().map_err(Fail::Disk)?;
     }
+    disk.keep()?;
     if output.json {
         return output.result(json!({ "disk": path, "bytes": image.size() }));
     }

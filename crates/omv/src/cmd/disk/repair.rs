@@ -1,13 +1,13 @@
 //! `omv disk repair`: the plan, consent, the undo file, the writes, and another check.
 
-use std::path::Path;
-
 use omv_fat::{Loss, Work};
 use serde_json::json;
 
 use super::args::Repair;
-use super::device::{Access, FileDisk};
+use super::device::Access;
+use super::opened;
 use super::{WRONG, screen, undo};
+use crate::cli::Common;
 use crate::cmd::region::free_name;
 use crate::cmd::work;
 use crate::fail::Fail;
@@ -18,17 +18,18 @@ use crate::signals::stop_on_interrupt;
 const SHOWN: usize = 40;
 
 /// Runs the command.
-pub fn run(args: &Repair, output: &Output) -> Result<u8, Fail> {
-    let mut disk = FileDisk::open(&args.disk, Access::Read, args.sector_size)?;
+pub fn run(common: &Common, args: &Repair, output: &Output) -> Result<u8, Fail> {
+    let (path, sector) = (&args.disk, args.sector_size);
+    let mut disk = opened::open(common, path, Access::Read, sector, "omv disk repair")?;
+    let title = disk.title(path);
     let options = disk.options();
     let work = omv_fat::repair(&mut disk, &options).map_err(Fail::Disk)?;
-    show(&args.disk, &work, output)?;
+    show(&title, &work, output)?;
     if work.steps.is_empty() || args.dry_run {
-        return conclude(args, &work, false, output);
+        return conclude(&title, &work, false, output);
     }
-    drop(disk);
     // Refused before the question, if it is.
-    let mut disk = FileDisk::open(&args.disk, Access::Write, args.sector_size)?;
+    let mut disk = disk.for_writing(path, sector)?;
     let warning = match work.loss() {
         Loss::Data => " Something is given up; `omv disk rescue` copies the files out first.",
         _ => "",
@@ -48,14 +49,14 @@ pub fn run(args: &Repair, output: &Output) -> Result<u8, Fail> {
     let stop = stop_on_interrupt();
     work.write(&mut disk, |_| !stop.asked())
         .map_err(Fail::Disk)?;
-    drop(disk);
-    let mut disk = FileDisk::open(&args.disk, Access::Read, args.sector_size)?;
+    let mut disk = disk.anew(path, sector)?;
     let after = omv_fat::check(&mut disk, &options);
+    disk.keep()?;
     let work = Work { after, ..work };
-    conclude(args, &work, true, output)
+    conclude(&title, &work, true, output)
 }
 
-fn show(path: &Path, work: &Work, output: &Output) -> Result<(), Fail> {
+fn show(title: &str, work: &Work, output: &Output) -> Result<(), Fail> {
     if output.json {
         let steps: Vec<_> = work
             .steps
@@ -71,7 +72,7 @@ fn show(path: &Path, work: &Work, output: &Output) -> Result<(), Fail> {
             .collect();
         return output.object(&json!({ "event": "planned", "steps": steps }));
     }
-    screen::report(path, &work.before, output)?;
+    screen::report(title, &work.before, output)?;
     if work.steps.is_empty() {
         return output.line("There is nothing to repair.");
     }
@@ -91,7 +92,7 @@ fn show(path: &Path, work: &Work, output: &Output) -> Result<(), Fail> {
     Ok(())
 }
 
-fn conclude(args: &Repair, work: &Work, written: bool, output: &Output) -> Result<u8, Fail> {
+fn conclude(title: &str, work: &Work, written: bool, output: &Output) -> Result<u8, Fail> {
     let healthy = work.after.is_healthy();
     let left = work
         .after
@@ -117,8 +118,8 @@ fn conclude(args: &Repair, work: &Work, written: bool, output: &Output) -> Resul
     } else if !work.steps.is_empty() {
         let sectors = work.writes.len();
         output.line(&format!(
-            "{} would write {sectors} sectors.",
-            args.disk.display()
+            "{} would be written to, {sectors} sectors.",
+            clean(title)
         ))?;
     }
     if !output.json {

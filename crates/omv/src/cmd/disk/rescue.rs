@@ -9,7 +9,9 @@ use omv_fat::{Sectors, Walk};
 use serde_json::json;
 
 use super::args::Rescue;
-use super::device::{Access, FileDisk};
+use super::device::Access;
+use super::opened;
+use crate::cli::Common;
 use crate::fail::Fail;
 use crate::output::{Output, clean, size};
 
@@ -23,8 +25,9 @@ struct Tally {
 }
 
 /// Runs the command.
-pub fn run(args: &Rescue, output: &Output) -> Result<(), Fail> {
-    let mut disk = FileDisk::open(&args.disk, Access::Read, args.sector_size)?;
+pub fn run(common: &Common, args: &Rescue, output: &Output) -> Result<(), Fail> {
+    let (path, sector) = (&args.disk, args.sector_size);
+    let mut disk = opened::open(common, path, Access::Read, sector, "omv disk rescue")?;
     let options = disk.options();
     fs::create_dir_all(&args.folder).map_err(|error| Fail::file(&args.folder, "writing", error))?;
     let listed =

@@ -1,7 +1,5 @@
 //! What a check says, as lines and as JSON.
 
-use std::path::Path;
-
 use omv_fat::{Finding, Layer, Report, Seen, Severity};
 use serde_json::{Value, json};
 
@@ -35,14 +33,14 @@ fn bytes(count: u64) -> String {
 }
 
 /// The whole report.
-pub fn report(path: &Path, report: &Report, output: &Output) -> Result<(), Fail> {
+pub fn report(title: &str, report: &Report, output: &Output) -> Result<(), Fail> {
     if output.json {
         for finding in &report.findings {
             output.object(&object(finding))?;
         }
         return Ok(());
     }
-    output.line(&format!("{}: {}", path.display(), report.table))?;
+    output.line(&format!("{}: {}", clean(title), report.table))?;
     for seen in &report.volumes {
         output.line(&format!("  {}", volume(seen)))?;
     }

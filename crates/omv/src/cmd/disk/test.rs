@@ -1,6 +1,7 @@
 //! `omv disk test`: is a card what it says it is?
 
 use std::cell::RefCell;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use omv_camera::disk::{Blocks, Defect, Mode, Progress, Report, Times, test};
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 use super::WRONG;
 use super::args::{Test, TestMode};
 use super::device::Access;
+use super::opened::CAMERA;
 use crate::cli::Common;
 use crate::cmd::files::args::Place;
 use crate::cmd::files::door::{self, FileBlocks};
@@ -28,12 +30,13 @@ pub fn run(common: &Common, args: &Test, output: &Output) -> Result<u8, Fail> {
             command: "omv disk test --mode full --erase".into(),
         });
     }
-    let (mut blocks, title): (Box<dyn Blocks>, String) = match &args.disk {
-        Some(path) => {
+    let named = args.disk.as_deref();
+    let (mut blocks, title): (Box<dyn Blocks>, String) = match named {
+        Some(path) if path != Path::new(CAMERA) => {
             let blocks = FileBlocks::open(path, Access::Write)?;
             (Box::new(blocks), path.display().to_string())
         }
-        None => {
+        _ => {
             let place = Place { disk: None };
             let door = door::open(common, &place, true, "omv disk test")?;
             (door.blocks, door.title)

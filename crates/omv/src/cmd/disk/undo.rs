@@ -15,7 +15,9 @@ use omv_fat::{Sectors, Work};
 use serde_json::json;
 
 use super::args::Undo;
-use super::device::{Access, FileDisk};
+use super::device::Access;
+use super::opened::{self, Opened};
+use crate::cli::Common;
 use crate::cmd::work;
 use crate::fail::Fail;
 use crate::output::Output;
@@ -39,7 +41,7 @@ pub fn unused(wish: &Path) -> PathBuf {
 }
 
 /// Writes the file; one that is there already is never replaced.
-pub fn write(path: &Path, disk: &FileDisk, work: &Work) -> Result<(), Fail> {
+pub fn write(path: &Path, disk: &Opened, work: &Work) -> Result<(), Fail> {
     let mut text = format!(
         "{HEAD}\nsize {}\nsector {}\n",
         disk.size(),
@@ -89,7 +91,7 @@ fn parse(text: &str) -> Option<Kept> {
 }
 
 /// Runs `omv disk undo`.
-pub fn run(args: &Undo, output: &Output) -> Result<(), Fail> {
+pub fn run(common: &Common, args: &Undo, output: &Output) -> Result<(), Fail> {
     let reading = |error| Fail::file(&args.file, "reading", error);
     if std::fs::metadata(&args.file).map_err(reading)?.len() > LIMIT {
         return Err(wrong(&args.file, "is too long for an undo file"));
@@ -97,7 +99,8 @@ pub fn run(args: &Undo, output: &Output) -> Result<(), Fail> {
     let bytes = std::fs::read(&args.file).map_err(reading)?;
     let kept = std::str::from_utf8(&bytes).ok().and_then(parse);
     let kept = kept.ok_or_else(|| wrong(&args.file, "is not an undo file, or is cut short"))?;
-    let mut disk = FileDisk::open(&args.disk, Access::Write, Some(kept.sector))?;
+    let (path, sector) = (&args.disk, Some(kept.sector));
+    let mut disk = opened::open(common, path, Access::Write, sector, "omv disk undo")?;
     if disk.size() != kept.size {
         return Err(wrong(&args.file, "belongs to a disk of another size"));
     }
@@ -112,6 +115,7 @@ pub fn run(args: &Undo, output: &Output) -> Result<(), Fail> {
         disk.write(*sector, bytes).map_err(Fail::Disk)?;
     }
     disk.flush().map_err(Fail::Disk)?;
+    disk.keep()?;
     if output.json {
         return output.result(json!({ "sectors": count }));
     }

@@ -20,12 +20,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use omv_camera::Looked;
+use omv_camera::disk::Blocks;
 use omv_camera::doctor::{Facts, Finding, Options, Remedy, Severity, diagnose, examine};
 use omv_link::Bus;
 use omv_link::native::health::Roots;
 
 use crate::bench::Bench;
 use crate::cli::{Common, Doctor};
+use crate::cmd::disk::device::Access;
+use crate::cmd::files::door::{self, Kind};
 use crate::fail::Fail;
 use crate::output::Output;
 use crate::signals::stop_on_interrupt;
@@ -69,6 +73,7 @@ pub fn run(common: &Common, args: &Doctor, output: &Output) -> Result<u8, Fail> 
         (!inside).then_some(&roots),
         &options,
         &bench.stop,
+        Some(&disk),
     )?;
     bench.keep()?;
     let findings = diagnose(&facts);
@@ -97,6 +102,13 @@ pub fn run(common: &Common, args: &Doctor, output: &Output) -> Result<u8, Fail> 
     }
     let problems = findings.iter().any(|one| one.severity == Severity::Problem);
     Ok(if problems { UNHEALTHY } else { 0 })
+}
+
+/// The disk of a running camera, where this account may read it.
+fn disk(looked: &Looked) -> Option<(Box<dyn Blocks>, bool)> {
+    let blocks = door::of_camera(looked, Access::Read).ok()?;
+    let card = door::kind_of(looked, &*blocks) == Kind::Card;
+    Some((blocks, card))
 }
 
 /// The ports of a system whose trees lie below a folder.
@@ -144,6 +156,11 @@ fn command(facts: &Facts, finding: &Finding) -> Option<String> {
         Remedy::Flash => format!("omv flash{camera} FIRMWARE"),
         Remedy::Recover => format!("omv recover{camera} FIRMWARE"),
         Remedy::Watch => "omv doctor --watch 60".to_owned(),
+        Remedy::TestDisk => format!("omv disk test{camera}"),
+        Remedy::Rescue => format!("omv disk rescue{camera} : FOLDER"),
+        Remedy::RepairDisk => format!("omv disk repair{camera}"),
+        Remedy::ListFiles => format!("omv ls{camera}"),
+        Remedy::SetAside => format!("omv disk set-aside --bootloader{camera}"),
     })
 }
 

@@ -32,6 +32,29 @@ const CAMERA: &[(&str, &[Code])] = &[
         ],
     ),
 ];
+/// The same, of a camera whose disk was looked at.
+const DISK: &[(&str, &[Code])] = &[
+    (
+        "disk",
+        &[
+            Code::DiskFaulty,
+            Code::DiskUnmountable,
+            Code::FileCutShort,
+            Code::FreeCountZero,
+            Code::DiskDamaged,
+            Code::DiskFull,
+        ],
+    ),
+    (
+        "main.py",
+        &[
+            Code::MainMissing,
+            Code::ScriptBroken,
+            Code::ModuleMissing,
+            Code::FrameTooLarge,
+        ],
+    ),
+];
 const MACHINE: &[(&str, &[Code])] = &[
     ("access", &[Code::NoAccess, Code::RulesNotApplied]),
     (
@@ -162,6 +185,9 @@ fn fine(facts: &Facts, findings: &[Finding]) -> Vec<&'static str> {
             "bootloader" => !running,
             _ => true,
         }));
+    }
+    if facts.cameras.iter().any(|sight| sight.disk.is_some()) {
+        checks.extend(DISK);
     }
     if platform.is_some() {
         checks.extend(MACHINE);

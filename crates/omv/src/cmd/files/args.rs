@@ -39,6 +39,9 @@ pub struct Save {
     /// Save although the script has errors
     #[arg(long)]
     pub force: bool,
+    /// Write the card's blocks from here, instead of letting the camera write the file
+    #[arg(long)]
+    pub from_here: bool,
     /// Do not restart the camera
     #[arg(long)]
     pub no_reset: bool,

@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use omv_boards::State;
 use omv_camera::Looked;
 use omv_camera::disk::{BlockError, Blocks, UsbDisk};
 use omv_camera::files::{MemoryNotebook, Notebook};
+use omv_camera::session::{Options, Session};
 use omv_fat::{Fault, Sectors};
 use omv_link::native::drives;
 use omv_link::{Function, LinkError};
@@ -74,6 +76,9 @@ pub fn open(common: &Common, place: &Place, write: bool, who: &str) -> Result<Do
     }
     let bench = Bench::new(common, who, stop_on_interrupt())?;
     let looked = bench.camera(None, Duration::ZERO, &mut |_| {})?;
+    if write {
+        quiet(&looked)?;
+    }
     let blocks = of_camera(&looked, to(write))?;
     let kind = kind_of(&looked, &*blocks);
     let what = match kind {
@@ -105,6 +110,84 @@ pub fn open(common: &Common, place: &Place, write: bool, who: &str) -> Result<Do
     })
 }
 
+impl Door {
+    /// Closes the disk, so that the camera can be talked to. The camera has it for itself then.
+    pub fn close(&mut self) -> Result<(), Fail> {
+        self.blocks.let_go(true)?;
+        self.blocks = Box::new(Closed);
+        Ok(())
+    }
+
+    /// Stops the script that runs, and opens the disk again.
+    pub fn quiet(&mut self) -> Result<(), Fail> {
+        let Some((_, looked)) = &self.camera else {
+            return Ok(());
+        };
+        self.blocks = Box::new(Closed);
+        quiet(looked)?;
+        self.blocks = of_camera(looked, Access::Write)?;
+        Ok(())
+    }
+
+    /// Opens it again.
+    pub fn reopen(&mut self) -> Result<(), Fail> {
+        if let Some((_, looked)) = &self.camera {
+            self.blocks = of_camera(looked, Access::Write)?;
+            self.blocks.let_go(false)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps what a camera inside this process has become.
+    pub fn keep(self) -> Result<(), Fail> {
+        drop(self.blocks);
+        self.camera.map_or(Ok(()), |(bench, _)| bench.keep())
+    }
+}
+
+/// A disk that was closed.
+struct Closed;
+
+impl Blocks for Closed {
+    fn block_size(&self) -> u32 {
+        512
+    }
+
+    fn blocks(&self) -> u64 {
+        0
+    }
+
+    fn read(&mut self, _: u64, _: &mut [u8]) -> Result<(), BlockError> {
+        Err(BlockError::Gone)
+    }
+
+    fn write(&mut self, _: u64, _: &[u8]) -> Result<(), BlockError> {
+        Err(BlockError::Gone)
+    }
+
+    fn settle(&mut self) -> Result<(), BlockError> {
+        Err(BlockError::Gone)
+    }
+
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+/// Stops the script that runs: camera and computer do not ask each other before they write.
+fn quiet(looked: &Looked) -> Result<(), Fail> {
+    if looked.found.state() != State::Run {
+        return Ok(());
+    }
+    let session = Session::open(looked, Options::default())?;
+    let stopped = match session.is_running() {
+        true => session.stop(),
+        false => Ok(()),
+    };
+    session.close();
+    Ok(stopped?)
+}
+
 /// The disk that a camera shows, over USB/IP or by the drive that the system made of it.
 pub fn of_camera(looked: &Looked, access: Access) -> Result<Box<dyn Blocks>, Fail> {
     let found = &looked.found;
@@ -122,7 +205,7 @@ pub fn of_camera(looked: &Looked, access: Access) -> Result<Box<dyn Blocks>, Fai
 }
 
 /// The internal disk is as large as the region of flash it lies in; everything else is a card.
-fn kind_of(looked: &Looked, blocks: &dyn Blocks) -> Kind {
+pub fn kind_of(looked: &Looked, blocks: &dyn Blocks) -> Kind {
     /// Blocks of 512 bytes that STM32 firmware shows in front of it.
     const LEAD: u64 = 256 * 512;
     let bytes = blocks.blocks() * u64::from(blocks.block_size());

@@ -33,6 +33,7 @@ const LARGEST: u64 = 1 << 30;
 fn mend(door: &mut Door, output: &Output) -> Result<(), Fail> {
     use omv_fat::Recovery::{Completed, Foreign, Undone};
     let mended = files::mend(&mut *door.blocks, &mut *door.notebook)?;
+    finish(door, output)?;
     let said = match mended {
         None => return Ok(()),
         Some(Undone) => "A save was interrupted: the disk is as it was before it.",
@@ -45,6 +46,23 @@ fn mend(door: &mut Door, output: &Output) -> Result<(), Fail> {
         true => output.object(&json!({ "event": "mended", "what": format!("{:?}", mended.unwrap_or(Undone)).to_lowercase() })),
         false => output.line(said),
     }
+}
+
+/// Finishes what a save by the camera left, as far as this disk takes writes from here.
+fn finish(door: &mut Door, output: &Output) -> Result<(), Fail> {
+    let finished = files::finish(&mut *door.blocks, &mut *door.notebook, door::stamp());
+    for one in finished.unwrap_or_default() {
+        let file = clean(&one.file);
+        match output.json {
+            true => output
+                .object(&json!({ "event": "finished", "path": file, "renewed": one.renewed }))?,
+            false => output.line(&match one.renewed {
+                true => format!("A save of {file} was interrupted: it was completed."),
+                false => format!("A save of {file} was interrupted: the old file is as it was."),
+            })?,
+        }
+    }
+    Ok(())
 }
 
 /// The path of a name as the disk has it: without the sign for the camera's side.
@@ -178,6 +196,7 @@ pub fn cp(common: &Common, args: &Cp, output: &Output) -> Result<(), Fail> {
                 &content,
                 stamp,
             )?;
+            door.keep()?;
             done(output, &format!(":{target}"), content.len())
         }
         _ => Err(Fail::Usage {
@@ -208,6 +227,7 @@ fn change(
     let change = plan(&mut BlockSectors::new(&mut *door.blocks))?;
     let notebook: &mut dyn Notebook = &mut *door.notebook;
     files::change(&mut *door.blocks, notebook, path, &change)?;
+    door.keep()?;
     done(output, path, 0)
 }
 

@@ -3,9 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use omv_camera::files::{self, BlockSectors};
+use omv_camera::disk::Blocks;
+use omv_camera::files::{self, BlockSectors, OnCamera};
+use omv_camera::session::{Notice, Options, Session};
 use omv_camera::{Error, Looked, look, reset, wait_for_camera};
 use omv_fat::walk;
+use omv_link::LinkError;
 use omv_python::{Keep, lint, strip};
 use omv_wire::v2::Leave;
 use serde_json::json;
@@ -13,11 +16,14 @@ use serde_json::json;
 use super::args::{Save, To};
 use super::door::{self, Door, Kind};
 use crate::cli::Common;
+use crate::cmd::disk::device::Access;
 use crate::fail::Fail;
 use crate::output::{Output, clean, size};
 
 /// Longest wait for a camera that restarts.
 const RESTART: Duration = Duration::from_secs(30);
+/// How long a script that has started is watched.
+const LOOK: Duration = Duration::from_millis(1500);
 /// Largest script that is read.
 const LARGEST: u64 = 16 << 20;
 
@@ -32,6 +38,11 @@ pub fn run(common: &Common, args: &Save, output: &Output) -> Result<(), Fail> {
         .trim_start_matches(':')
         .trim_matches('/')
         .to_owned();
+    let by_camera = match args.from_here {
+        true => None,
+        false => by_camera(&mut door, &name, &content)?,
+    };
+    // What the camera wrote is read from here, too: then there is nothing left to write.
     let saved = files::save(
         &mut *door.blocks,
         &mut *door.notebook,
@@ -39,15 +50,18 @@ pub fn run(common: &Common, args: &Save, output: &Output) -> Result<(), Fail> {
         &content,
         door::stamp(),
     )?;
+    let is_by_camera = by_camera.is_some_and(|saved| !saved.unchanged);
+    let unchanged = saved.unchanged && !is_by_camera;
     for warning in around(&mut door, &name) {
         warn(output, &warning)?;
     }
     let title = door.title.clone();
     let kind = door.kind;
     if !output.json {
-        let how = match saved.unchanged {
-            true => "was there already",
-            false => "written, and read back twice",
+        let how = match (unchanged, is_by_camera) {
+            (true, _) => "was there already",
+            (false, true) => "written by the camera, and read back by it and from here",
+            (false, false) => "written, and read back twice",
         };
         output.line(&format!(
             "{name} on the {}: {} {how}.",
@@ -57,15 +71,42 @@ pub fn run(common: &Common, args: &Save, output: &Output) -> Result<(), Fail> {
     }
     let started = match door.camera.is_some() && !args.no_reset {
         true => Some(restart(door, &name, &content, output)?),
-        false => None,
+        false => {
+            door.keep()?;
+            None
+        }
     };
     if output.json {
         return output.result(json!({
             "path": name, "disk": title, "kind": kind.name(), "bytes": saved.size,
-            "unchanged": saved.unchanged, "restarted": started.is_some(),
+            "unchanged": unchanged, "by": if is_by_camera { "camera" } else { "computer" },
+            "restarted": started.is_some(),
+            "runs": started.flatten(),
         }));
     }
     Ok(())
+}
+
+/// Lets the camera write the file, onto a card. An internal disk has one table, which only the note of
+/// what is written from here can mend.
+fn by_camera(door: &mut Door, name: &str, content: &[u8]) -> Result<Option<OnCamera>, Fail> {
+    if door.kind != Kind::Card {
+        return Ok(None);
+    }
+    door.close()?;
+    let saved = match &door.camera {
+        None => Ok(None),
+        Some((_, looked)) => Session::open(looked, Options::default()).and_then(|session| {
+            let saved = files::save_on_camera(&session, name, content);
+            session.close();
+            saved
+        }),
+    };
+    // The disk comes back in any case.
+    let opened = door.reopen();
+    let saved = saved?;
+    opened?;
+    Ok(saved)
 }
 
 /// Reads the script, looks for what would keep it from starting, and strips it if that was asked.
@@ -174,16 +215,16 @@ fn around(door: &mut Door, saved: &str) -> Vec<String> {
 }
 
 /// Restarts the camera and reads the file once more, from the disk it has started from.
-fn restart(door: Door, name: &str, content: &[u8], output: &Output) -> Result<(), Fail> {
+fn restart(door: Door, name: &str, content: &[u8], output: &Output) -> Result<Option<bool>, Fail> {
     let Door { blocks, camera, .. } = door;
     // Closed, so that nobody holds the camera while it restarts.
     drop(blocks);
     let Some((bench, looked)) = camera else {
-        return Ok(());
+        return Ok(None);
     };
     let Looked { found, who, .. } = &looked;
     let Some(who) = who else {
-        return Ok(());
+        return Ok(None);
     };
     let visit = found.seen.visit;
     reset(found, who.generation, Leave::Reset)?;
@@ -192,9 +233,13 @@ fn restart(door: Door, name: &str, content: &[u8], output: &Output) -> Result<()
     let mut seen = wait_for_camera(&bench.buses, RESTART, &bench.stop, accept)?;
     let found = seen.pop().ok_or(Error::NoCamera)?;
     let again = look_until_it_runs(&bench, found, &looked)?;
-    let mut blocks = door::of_camera(&again, crate::cmd::disk::device::Access::Read)?;
+    let mut blocks = drive_of(&again)?;
     let now = super::read(&mut *blocks, name)?;
     drop(blocks);
+    let runs = match name {
+        "main.py" => Some(runs(&again, output)?),
+        _ => None,
+    };
     bench.keep()?;
     if now != content {
         return Err(files::SaveError::Returned {
@@ -204,9 +249,52 @@ fn restart(door: Door, name: &str, content: &[u8], output: &Output) -> Result<()
         .into());
     }
     if !output.json {
-        output.line("The camera has restarted, and the file is there.")?;
+        output.line(match runs {
+            Some(true) => "The camera has restarted, the file is there, and it runs.",
+            Some(false) => "The camera has restarted, the file is there, and it has ended.",
+            None => "The camera has restarted, and the file is there.",
+        })?;
     }
-    Ok(())
+    Ok(runs)
+}
+
+/// Whether `main.py` runs, a moment after the camera has started; what it prints of a mistake is
+/// handed on.
+fn runs(looked: &Looked, output: &Output) -> Result<bool, Fail> {
+    let session = Session::open(looked, Options::default())?;
+    let watch = session.watch();
+    let until = session.now() + LOOK;
+    let mut text = Vec::new();
+    while session.now() < until {
+        match watch.next(until.saturating_sub(session.now())) {
+            Some(Notice::Text(more)) if text.len() < 4096 => text.extend_from_slice(&more),
+            Some(Notice::Closed | Notice::Lost) | None => break,
+            Some(_) => {}
+        }
+    }
+    let runs = session.is_running();
+    session.close();
+    let text = String::from_utf8_lossy(&text);
+    if let Some((_, mistake)) = text.split_once("Traceback") {
+        let lines = mistake.lines().skip(1).map(str::trim);
+        let mistake: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
+        warn(output, &format!("it raised: {}", mistake.join("; ")))?;
+    }
+    Ok(runs)
+}
+
+/// Its disk. The system takes a moment to make a drive of it.
+fn drive_of(looked: &Looked) -> Result<Box<dyn Blocks>, Fail> {
+    let bus = &looked.found.bus;
+    let until = bus.now() + RESTART;
+    loop {
+        match door::of_camera(looked, Access::Read) {
+            Err(Fail::Camera(Error::Link(LinkError::NoFunction { .. }))) if bus.now() < until => {
+                bus.wait(until.min(bus.now() + LOOK))?;
+            }
+            other => return other,
+        }
+    }
 }
 
 /// A camera that restarts may show its bootloader first.

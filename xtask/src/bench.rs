@@ -111,13 +111,23 @@ const H7_SIZE: &str = "1703936";
 
 /// What runs in the guest, with the program as tests have it. `omv` starts in the bootloader and ends with
 /// a running camera; dfu-util starts and ends in the bootloader. An image with changed bytes does not
-/// start, so its steps are added up and the wait for it is left out.
+/// start, so the steps that touch flash are added up by themselves.
 const DFU: &str = r#"
 cp $folder/*.bin .
 export TIMEFORMAT="  %R s, processor %U + %S s"
 erased() { XDG_RUNTIME_DIR=/run/sim omv sim ctl rig status --json | grep -o '"erased_sectors":[0-9]*'; }
 steps() {
-    python3 -c 'import json,sys; print("  steps", sum(e["millis"] for e in map(json.loads, sys.stdin) if e.get("event") == "finished") / 1000, "s")'
+    python3 -c '
+import json, sys
+verbs, work = [], 0
+for event in map(json.loads, sys.stdin):
+    if event.get("event") == "planned":
+        verbs = [step["verb"] for step in event["steps"]]
+    if event.get("event") == "finished":
+        verb = verbs[event["step"]]
+        print("   ", verb, event["millis"] / 1000, "s")
+        work += event["millis"] if verb in ("hold", "compare", "write", "verify") else 0
+print("  flash alone", work / 1000, "s")'
 }
 turn() { echo "$1"; shift; time "$@" >out 2>err; steps <out; erased; }
 echo "load: $(cat /proc/loadavg)"

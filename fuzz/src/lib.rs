@@ -15,6 +15,7 @@
 pub mod boards;
 pub mod dfu;
 pub mod fat;
+pub mod frames;
 pub mod identify;
 pub mod mboot;
 pub mod msc;
@@ -44,6 +45,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("fat_changed", fat::changed),
     ("fat_disk", fat::disk),
     ("fat_note", fat::note),
+    ("frames", frames::picture),
     ("identify", identify::identify),
     ("mboot_camera", mboot::camera),
     ("mboot_codec", mboot::codec),
@@ -62,10 +64,12 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("usbip_camera", usbip::camera),
     ("usbip_host", usbip::host),
     ("v1_camera", v1::camera),
+    ("v1_console", v1::console),
     ("v1_host", v1::host),
     ("v2_camera", v2::camera),
     ("v2_codec", v2::codec),
     ("v2_host", v2::host),
+    ("v2_session", v2::session),
 ];
 
 /// The target of that name.

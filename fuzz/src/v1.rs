@@ -4,6 +4,7 @@
 
 use omv_wire::v1::camera::{Camera, Personality, Stack};
 use omv_wire::v1::codec::{Arch, Command};
+use omv_wire::v1::console::{Console, Piece};
 use omv_wire::v1::host::{Identify, Reset};
 use omv_wire::v2::Leave;
 
@@ -19,6 +20,38 @@ const CAMERA: Limits = Limits {
     frames: 0x4000,
     frame: 0x1_0000,
 };
+
+/// What a console carries: text, pictures, marks. Slices change nothing.
+pub fn console(bytes: &[u8]) {
+    let Some((&size, carried)) = bytes.split_first() else {
+        return;
+    };
+    let whole = pieces(carried, carried.len().max(1));
+    assert_eq!(whole, pieces(carried, usize::from(size).max(1)));
+    let size = |piece: &Piece| match piece {
+        Piece::Text(bytes) | Piece::Image(bytes) => bytes.len(),
+        _ => 0,
+    };
+    assert!(whole.iter().map(size).sum::<usize>() <= carried.len());
+}
+
+/// What is in it, text joined.
+fn pieces(carried: &[u8], size: usize) -> Vec<Piece> {
+    let mut console = Console::default();
+    let mut all: Vec<_> = carried
+        .chunks(size)
+        .flat_map(|slice| console.feed(slice))
+        .collect();
+    all.extend(console.flush());
+    let mut joined: Vec<Piece> = Vec::new();
+    for piece in all {
+        match (joined.last_mut(), piece) {
+            (Some(Piece::Text(before)), Piece::Text(more)) => before.extend(more),
+            (_, piece) => joined.push(piece),
+        }
+    }
+    joined
+}
 
 /// A host that identifies, or that resets, towards a camera that says anything.
 pub fn host(bytes: &[u8]) {

@@ -2,15 +2,18 @@
 //!
 //! The first byte sets the stage; a [`script`](crate::script) follows.
 
+use std::time::Duration;
+
 use omv_wire::v2::Leave;
 use omv_wire::v2::camera::{Camera, Personality};
 use omv_wire::v2::channels::Idle;
-use omv_wire::v2::codec::{MAX_PAYLOAD, OVERHEAD, Packet};
+use omv_wire::v2::codec::{MAX_PAYLOAD, OVERHEAD, Opcode, Packet};
 use omv_wire::v2::host::{Connect, Dismiss, Wish};
 use omv_wire::v2::parser::{Event, Parser};
 use omv_wire::v2::records::{Caps, Channel, Memory, Stats, SysInfo, Version};
+use omv_wire::v2::session::{Answer, Request, Session, Step};
 
-use crate::script::{Limits, Script, Stage};
+use crate::script::{Limits, Line, Script, Stage};
 
 /// Bytes of the largest packet there is.
 pub const FRAME: usize = MAX_PAYLOAD as usize + OVERHEAD;
@@ -90,6 +93,77 @@ pub fn host(bytes: &[u8]) {
     let mut stage = Stage::new(Connect::new(wish), LIMITS);
     stage.play(script);
     stage.must_end();
+}
+
+/// A session that asks one thing after the other, towards a camera that says anything: no answer is larger
+/// than was asked for, and every question has an end.
+pub fn session(bytes: &[u8]) {
+    const LIMIT: usize = 4096;
+    const PATIENCE: Duration = Duration::from_millis(400);
+    const ASKED: [Opcode; 6] = [
+        Opcode::CHANNEL_LIST,
+        Opcode::CHANNEL_POLL,
+        Opcode::CHANNEL_LOCK,
+        Opcode::CHANNEL_SIZE,
+        Opcode::CHANNEL_READ,
+        Opcode::CHANNEL_UNLOCK,
+    ];
+    let Some((&choice, script)) = bytes.split_first() else {
+        return;
+    };
+    let mut session = Session::default();
+    let mut now = Duration::ZERO;
+    let caps = Caps {
+        crc: choice & 1 == 0,
+        ack: choice & 2 != 0,
+        ..session.caps()
+    };
+    session.adopt(caps);
+    let (mut next, mut since) = (0, now);
+    let mut turn = |session: &mut Session, now: Duration| loop {
+        match session.turn(now) {
+            Step::Send(_) => {}
+            Step::Wait(until) => {
+                assert!(until > now && until <= since + PATIENCE);
+                return until;
+            }
+            Step::Answer(Answer::Data(data) | Answer::Cut(data)) => assert!(data.len() <= LIMIT),
+            Step::Answer(_) => {}
+            Step::Idle => {
+                since = now;
+                if choice & 4 != 0 && next % 7 == 6 {
+                    session.sync(now, PATIENCE);
+                } else {
+                    let request = Request {
+                        channel: 3,
+                        limit: LIMIT,
+                        patience: PATIENCE,
+                        ..Request::new(ASKED[next % ASKED.len()])
+                    };
+                    session.ask(now, request);
+                }
+                next += 1;
+            }
+        }
+    };
+    for line in Script::new(script) {
+        let until = turn(&mut session, now);
+        match line {
+            Line::Later(time) => now += time,
+            Line::Due => now = until,
+            Line::Hear(bytes) => session.hear(&bytes),
+            Line::Stall | Line::Gone => {}
+        }
+        let mut events = 0;
+        while session.event().is_some() {
+            events += 1;
+        }
+        assert!(events <= 64, "{events} events were kept");
+    }
+    // Silence: the open question ends, and the next one begins.
+    let until = turn(&mut session, now);
+    let last = turn(&mut session, until);
+    assert!(last > until);
 }
 
 /// A camera to which a host says anything.

@@ -46,6 +46,29 @@ pub fn romfs(shop: &Shop) -> Result<()> {
         .stream()
 }
 
+/// Sessions with a running camera: our host beside the `openmv` package for Python, on the same pseudo
+/// terminal and the same virtual camera.
+///
+/// # Errors
+/// When a benchmark does not run or misses a goal, or the package is missing.
+pub fn session(shop: &Shop) -> Result<()> {
+    judges::openmv_ready(shop)
+        .context("the Python package is not ready: `cargo xtask test judges` installs it")?;
+    let judges = judges::ready(shop)?;
+    let job = shop.cargo(["bench", "-p", "omv-camera", "--bench", "session"]);
+    job.env("OMV_JUDGES", judges).stream()
+}
+
+/// From a picture's last byte to a viewer's socket, beside a viewer that stalls.
+///
+/// # Errors
+/// When the benchmark does not run or misses its goal.
+pub fn serve(shop: &Shop) -> Result<()> {
+    let judges = judges::ready(shop)?;
+    let job = shop.cargo(["bench", "-p", "omv", "--bench", "serve"]);
+    job.env("OMV_JUDGES", judges).stream()
+}
+
 /// [`spsdk`] over USB: both tools in turns in the rig's guest, through Linux's own HID driver. There is
 /// no KVM, so the ratios mean something and the seconds do not.
 ///
@@ -88,13 +111,23 @@ const H7_SIZE: &str = "1703936";
 
 /// What runs in the guest, with the program as tests have it. `omv` starts in the bootloader and ends with
 /// a running camera; dfu-util starts and ends in the bootloader. An image with changed bytes does not
-/// start, so its steps are added up and the wait for it is left out.
+/// start, so the steps that touch flash are added up by themselves.
 const DFU: &str = r#"
 cp $folder/*.bin .
 export TIMEFORMAT="  %R s, processor %U + %S s"
 erased() { XDG_RUNTIME_DIR=/run/sim omv sim ctl rig status --json | grep -o '"erased_sectors":[0-9]*'; }
 steps() {
-    python3 -c 'import json,sys; print("  steps", sum(e["millis"] for e in map(json.loads, sys.stdin) if e.get("event") == "finished") / 1000, "s")'
+    python3 -c '
+import json, sys
+verbs, work = [], 0
+for event in map(json.loads, sys.stdin):
+    if event.get("event") == "planned":
+        verbs = [step["verb"] for step in event["steps"]]
+    if event.get("event") == "finished":
+        verb = verbs[event["step"]]
+        print("   ", verb, event["millis"] / 1000, "s")
+        work += event["millis"] if verb in ("hold", "compare", "write", "verify") else 0
+print("  flash alone", work / 1000, "s")'
 }
 turn() { echo "$1"; shift; time "$@" >out 2>err; steps <out; erased; }
 echo "load: $(cat /proc/loadavg)"

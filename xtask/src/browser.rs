@@ -1,5 +1,6 @@
-//! The page in a real browser, and the streams in OpenCV: Chromium, driven by Playwright from the
-//! npm package `playwright-core`, and the Python package `opencv-python-headless`.
+//! The page in a real browser, the streams in OpenCV, and what is drawn into a terminal: Chromium, driven by
+//! Playwright from the npm package `playwright-core`, the Python package `opencv-python-headless`, and Python's
+//! own pseudo terminals.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,8 +13,8 @@ use crate::work;
 
 /// What drives the browser.
 const PLAYWRIGHT: &str = "playwright-core@1.65.1";
-/// What reads MJPEG and films as users' programs do.
-const OPENCV: &str = "opencv-python-headless==5.0.0.93";
+/// What reads MJPEG and films as users' programs do, and the `ffmpeg` that writes some of them.
+const OPENCV: &str = "opencv-python-headless==5.0.0.93 imageio-ffmpeg==0.6.0";
 /// Names under which Chromium is installed.
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
 const TESTS: &str = "crates/omv/tests/browser";
@@ -28,7 +29,9 @@ pub fn run(shop: &Shop) -> Result<()> {
     let playwright = playwright(shop, &folder.join("playwright"))?;
     let opencv = folder.join("opencv");
     judges::install(shop, &opencv, OPENCV, |shop| {
-        judges::installed(shop, &shop.target.join("judges/opencv"), OPENCV)
+        let folder = shop.target.join("judges/opencv");
+        let mut packages = OPENCV.split(' ');
+        packages.try_for_each(|package| judges::installed(shop, &folder, package))
     })?;
     let program = work::programs(shop)?.join("omv");
     let desk = shop.target.join("browser");
@@ -49,11 +52,13 @@ pub fn run(shop: &Shop) -> Result<()> {
     let seen = node.env("OMV_SHOTS", desk.join("shots")).stream();
     let films = shop.root.join(TESTS).join("films.py");
     let read = job(&opencv.join("bin/python")).args([&films]).stream();
+    let terminal = shop.root.join(TESTS).join("terminal.py");
+    let drawn = job(Path::new("python3")).args([&terminal]).stream();
     println!(
         "what the page looked like: {}",
         desk.join("shots").display()
     );
-    seen.and(read)
+    seen.and(read).and(drawn)
 }
 
 /// The browser; root gets it installed.

@@ -47,6 +47,8 @@ cargo xtask NAME
                    the stand-ins against NXP's own tools, in one table; over USB in the rig
   bench dfu --usb  a flash of an H7 beside dfu-util, in real time in the rig
   bench romfs      building ROM file systems against mpremote
+  bench session    sessions with a running camera against the Python package `openmv`
+  bench serve      how fast a picture reaches a viewer of `omv serve`
   docs             build the documentation of the workspace, warnings denied";
 
 fn main() -> ExitCode {
@@ -89,6 +91,8 @@ fn work_through(words: &[&str]) -> Result<()> {
         ["bench"] => bench::all(&shop),
         ["bench", "spsdk"] => bench::spsdk(&shop),
         ["bench", "romfs"] => bench::romfs(&shop),
+        ["bench", "session"] => bench::session(&shop),
+        ["bench", "serve"] => bench::serve(&shop),
         ["docs"] => work::docs(&shop),
         _ => bail!("unknown: {}\n\n{HELP}", words.join(" ")),
     }

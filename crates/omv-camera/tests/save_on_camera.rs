@@ -161,10 +161,11 @@ fn a_card_that_fails_under_the_camera_is_told_with_the_cameras_own_error() {
     assert_eq!(files(&card).read("/sdcard/main.py").unwrap(), b"old = 1\n");
 }
 
-/// A card that loses power after so many sectors.
+/// A card that loses power after so many sectors, or fails for so many and goes on.
 struct Cut {
     card: MemoryCard,
     left: Arc<AtomicI64>,
+    fails: i64,
 }
 
 impl Medium for Cut {
@@ -182,7 +183,8 @@ impl Medium for Cut {
 
     fn write(&mut self, block: u64, bytes: &[u8]) -> Result<(), MediumError> {
         for (number, part) in (block..).zip(bytes.chunks(512)) {
-            if self.left.fetch_sub(1, Ordering::Relaxed) <= 0 {
+            let left = self.left.fetch_sub(1, Ordering::Relaxed);
+            if left <= 0 && left > -self.fails {
                 return Err(MediumError::Unwritable(number));
             }
             self.card.write(number, part)?;
@@ -202,6 +204,7 @@ fn a_cut_at_any_sector_of_a_save_by_the_camera_leaves_the_old_file_or_the_new_on
         let card = Shared::new(Cut {
             card: MemoryCard::of(&image),
             left: left.clone(),
+            fails: i64::MAX,
         });
         let bus = camera(&card, "5.0.0");
         let session = session(&bus);
@@ -238,4 +241,35 @@ fn a_cut_at_any_sector_of_a_save_by_the_camera_leaves_the_old_file_or_the_new_on
         "{olds} cuts left the old file, {news} the new one; the name was absent {absent} times"
     );
     assert!(olds > 5 && news > 0 && absent > 0);
+}
+
+#[test]
+fn a_card_that_fails_once_and_goes_on_keeps_the_old_file_or_the_new_one() {
+    let (old, new) = (script(3, 900), script(5, 1500));
+    let image = card(&[("main.py", &old)]);
+    let mut failed = 0;
+    for cut in 0.. {
+        let left = Arc::new(AtomicI64::new(cut));
+        let card = Shared::new(Cut {
+            card: MemoryCard::of(&image),
+            left: left.clone(),
+            fails: 1,
+        });
+        let bus = camera(&card, "5.0.0");
+        let session = session(&bus);
+        let done = save_on_camera(&session, "main.py", &new);
+        session.close();
+        failed += u32::from(done.is_err());
+        let mut disk = usb(&bus);
+        let mut notebook = MemoryNotebook::default();
+        mend(&mut disk, &mut notebook).unwrap();
+        finish(&mut disk, &mut notebook, STAMP).unwrap();
+        drop(disk);
+        let now = files(&card).read("/sdcard/main.py").unwrap_or_default();
+        assert!(now == old || now == new, "write {cut}: {} bytes", now.len());
+        if left.load(Ordering::Relaxed) > 0 {
+            break;
+        }
+    }
+    assert!(failed > 5, "{failed}");
 }

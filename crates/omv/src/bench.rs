@@ -24,6 +24,13 @@ const INSIDE: &str = "sim:";
 /// How often a camera that slips away while it is looked at is looked for again.
 const TRIES: usize = 5;
 
+/// Between two looks for a camera that is on its way to its firmware.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long a bootloader may be there that hands over by itself: its window and the start behind it.
+const STARTS: u32 = 160;
+/// How long there may be no camera at all: it leaves the bus between bootloader and firmware.
+const AWAY: u32 = 60;
+
 /// Everything cameras can hang on, and which of them was asked for.
 pub struct Bench {
     /// The buses.
@@ -185,6 +192,46 @@ impl Bench {
         }
         Err(Error::NoCamera.into())
     }
+}
+
+impl Bench {
+    /// The one camera that is meant, running. One that was just plugged in or reset is waited for: its
+    /// bootloader is not touched meanwhile, or it would stay there.
+    ///
+    /// `wanted` is its name, where it is not the one given with `--camera`. Whoever looks again anyway
+    /// does not wait (`waits`) for one that is not there at all.
+    pub fn running(&self, wanted: Option<&str>, waits: bool) -> Result<Looked, Fail> {
+        let wanted = wanted.or(self.wanted.as_deref());
+        let (mut starting, mut away) = (0, if waits { 0 } else { AWAY });
+        loop {
+            let chance = match select(self.find()?, wanted) {
+                Ok(one) if one.states().contains(&State::Run) => match look(&one, None) {
+                    Err(Error::Gone { .. } | Error::Link(LinkError::Gone)) => &mut away,
+                    other => return Ok(other?),
+                },
+                Ok(one) if hands_over(one.state()) && starting < STARTS => &mut starting,
+                Ok(one) => return Err(Error::NotRunning { state: one.state() }.into()),
+                Err(Error::NoCamera | Error::NotThisOne { .. }) if away < AWAY => &mut away,
+                Err(error) => return Err(error.into()),
+            };
+            *chance += 1;
+            if self.stop.asked() || *chance > STARTS {
+                return Err(Error::NoCamera.into());
+            }
+            match self.buses.first() {
+                Some(bus) => bus.wait(bus.now() + LOOK)?,
+                None => std::thread::sleep(LOOK),
+            }
+        }
+    }
+}
+
+/// Whether a camera in this state goes on to its firmware by itself.
+fn hands_over(state: State) -> bool {
+    matches!(
+        state,
+        State::Sbl | State::Dfu | State::LegacyBl | State::Cycling
+    )
 }
 
 impl Inside {

@@ -74,7 +74,7 @@ impl<'a> Tools<'a> {
         if has("spsdk") {
             supplies::tools(shop, machine.share(), &loaders)?;
         }
-        if has("dfu") {
+        if has("dfu") || has("ota") {
             supplies::dfu(shop, machine.share())?;
         }
         for scene in &scenes {

@@ -13,6 +13,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use data_encoding::{BASE64, HEXLOWER};
 use sha2::{Digest, Sha256};
 
 use super::SaveError;
@@ -82,8 +83,7 @@ pub struct OnCamera {
 
 /// Lower-case hex SHA-256.
 pub(super) fn hash(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&Sha256::digest(bytes))
 }
 
 /// The name of the temporary file.
@@ -115,13 +115,15 @@ pub fn save_on_camera(
     if found.unchanged {
         return Ok(Some(found));
     }
-    let done = job.write();
-    if done.is_err() {
-        // Best effort: what it leaves is known by its name, and finished or removed later.
+    if let Err(error) = job.fill() {
+        // Best effort: what it leaves is known by its name, and removed later.
         let remove = format!("os.remove(b+{})", literal(&job.temporary));
         let _ = job.script(&remove);
+        return Err(error);
     }
-    done.map(|()| Some(found))
+    // From here on the temporary file may be the only one: nothing removes it but a finished save.
+    job.put_in_place()?;
+    Ok(Some(found))
 }
 
 /// One save.
@@ -174,14 +176,15 @@ impl Job<'_> {
         }))
     }
 
-    fn write(&self) -> Result<(), Error> {
-        let (name, path) = (literal(&self.temporary), literal(self.path));
+    /// Writes the temporary file.
+    fn fill(&self) -> Result<(), Error> {
+        let name = literal(&self.temporary);
         let count = pieces(self.content).count();
         for (number, piece) in pieces(self.content).enumerate() {
             let mode = if number == 0 { "wb" } else { "ab" };
             let mut lines = format!("f=open(b+{name},'{mode}')\n");
             for part in piece.chunks(768) {
-                let _ = writeln!(lines, "f.write(d(b'{}'))", base64(part));
+                let _ = writeln!(lines, "f.write(d(b'{}'))", BASE64.encode(part));
             }
             lines.push_str("f.flush()\nf.close()\ns()");
             if number + 1 == count {
@@ -191,7 +194,12 @@ impl Job<'_> {
             let whole = number + 1 < count || word(&said, "is") == Some(self.wanted);
             self.well(&self.temporary, &said, whole)?;
         }
-        // The old file goes only now, and the new one has its name at once.
+        Ok(())
+    }
+
+    /// Removes the old file, and gives the new one its name at once.
+    fn put_in_place(&self) -> Result<(), Error> {
+        let (name, path) = (literal(&self.temporary), literal(self.path));
         let said = self.script(&format!(
             "try:\n os.remove(b+{path})\nexcept OSError as e:\n if e.args[0]!=2:\n  raise\n\
              os.rename(b+{name},b+{path})\ns()\nsay('is',h(b+{path}))"
@@ -259,7 +267,7 @@ impl Job<'_> {
             .filter_map(|line| line.strip_prefix("bytes "))
             .map(str::trim)
             .collect();
-        let mine: String = mine.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mine = HEXLOWER.encode(mine);
         let same = mine.bytes().zip(there.bytes()).take_while(|(a, b)| a == b);
         Ok(same.count() as u64 / 2)
     }
@@ -299,43 +307,9 @@ fn literal(text: &str) -> String {
     out
 }
 
-/// Source: RFC 4648, section 4.
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for three in bytes.chunks(3) {
-        let byte = |at: usize| u32::from(three.get(at).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for at in 0..4 {
-            match at <= three.len() {
-                true => out.push(char::from(LETTERS[(bits >> (18 - 6 * at)) as usize & 63])),
-                false => out.push('='),
-            }
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn base64_is_that_of_the_rfc() {
-        // RFC 4648, section 10.
-        let vectors = [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-            ("fooba", "Zm9vYmE="),
-            ("foobar", "Zm9vYmFy"),
-        ];
-        for (plain, coded) in vectors {
-            assert_eq!(base64(plain.as_bytes()), coded);
-        }
-    }
 
     #[test]
     fn a_name_cannot_leave_its_quotes() {

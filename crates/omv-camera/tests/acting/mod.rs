@@ -7,6 +7,7 @@
 //!   jpeg N BYTES    files of that size      file PATH    that file, without a pause
 //!   lie             a false header
 //!   busy N                 N times: a numbered line, three pictures, a pause
+//!   profile         firmware with its profiler: two functions were counted
 //!   channel NAME    registers a channel that keeps what is written
 //! ```
 #![allow(dead_code, reason = "each test binary uses its part")]
@@ -42,6 +43,8 @@ pub struct Actor {
     pub left: Option<Leave>,
     /// A camera that says nothing any more from then on.
     pub mute: bool,
+    /// Bytes it still says before it is one.
+    pub mute_after: Option<usize>,
     text_told: Duration,
 }
 
@@ -77,6 +80,7 @@ impl Actor {
             queued: Vec::new(),
             left: None,
             mute: false,
+            mute_after: None,
             text_told: Duration::ZERO,
         }
     }
@@ -113,7 +117,11 @@ impl Actor {
                 }
             }
         }
-        if self.mute {
+        if let Some(left) = &mut self.mute_after {
+            bytes.truncate(*left);
+            *left -= bytes.len();
+            self.mute |= *left == 0;
+        } else if self.mute {
             bytes.clear();
         }
         bytes

@@ -245,6 +245,77 @@ fn a_camera_that_falls_silent_is_lost_and_comes_back() {
 }
 
 #[test]
+fn a_camera_that_stops_in_the_middle_of_a_picture_shows_nothing_of_it_and_is_lost() {
+    let (stand, session) = open();
+    session
+        .preview(Preview::Raw {
+            width: 320,
+            height: 240,
+        })
+        .unwrap();
+    let watch = session.watch_with(Appetite {
+        frames: Frames::All { bytes: 64 << 20 },
+        text: 0,
+    });
+    session.run(b"stream 320 240").unwrap();
+    // Three pictures and a piece.
+    stand.world().actor.mute_after = Some(3 * 80_000 + 30_000);
+    let before = session.now();
+    let (notices, ended) = until_end(&watch);
+    assert_eq!(ended, Ended::Lost);
+    assert!(
+        session.now() - before < 20 * SECOND,
+        "every wait has an end"
+    );
+    let pictures: Vec<_> = notices
+        .iter()
+        .filter_map(|notice| match notice {
+            Notice::Frame(frame) => Some(frame),
+            _ => None,
+        })
+        .collect();
+    assert!(!pictures.is_empty());
+    for frame in pictures {
+        assert_eq!(frame.data.len(), 320 * 240);
+        assert!(frame_number(&frame.data).is_some(), "a picture is whole");
+    }
+    stand.world().actor.mute_after = None;
+    stand.world().actor.mute = false;
+    while !matches!(watch.next(30 * SECOND), Some(Notice::Connected)) {}
+    assert_eq!(
+        session
+            .execute(b"print back", &Limits::default())
+            .unwrap()
+            .text,
+        b"back\r\n"
+    );
+}
+
+#[test]
+fn the_profile_of_firmware_with_a_profiler_is_read_and_other_firmware_says_that_it_has_none() {
+    let (_stand, session) = open();
+    assert!(matches!(
+        session.profile(),
+        Err(Error::NotInFirmware { .. })
+    ));
+    let watch = session.watch();
+    session.run(b"profile\nspin").unwrap();
+    while !session.channels().iter().any(|one| one.name == "profile") {
+        watch.next(5 * SECOND).expect("it is told");
+    }
+    let records = session.profile().unwrap().records;
+    assert_eq!(records.len(), 2);
+    let second = &records[1];
+    assert_eq!((second.function, second.caller), (0x0803_0001, 0x0800_0001));
+    assert_eq!((second.calls, second.total_ticks), (400, 2000));
+    assert_eq!((second.min_ticks, second.max_ticks), (3, 9));
+    assert_eq!(
+        (second.total_cycles, &second.events[..]),
+        (7 << 33, &[11][..])
+    );
+}
+
+#[test]
 fn memory_and_statistics_are_told() {
     let (_stand, session) = open();
     assert_eq!(session.memory().unwrap()[0].total, 1 << 20);

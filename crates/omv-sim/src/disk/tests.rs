@@ -1,7 +1,7 @@
 //! Starts of a camera with all kinds of disks.
 
 use super::*;
-use crate::medium::MemoryCard;
+use crate::medium::{Medium, MemoryCard};
 
 /// A card of 4 MiB as a PC formats one, with a partition table in front.
 fn card(files: &[(&str, &[u8])]) -> Shared {
@@ -127,5 +127,33 @@ impl Shared {
 
     fn write_block(&mut self, block: u64, bytes: &[u8]) {
         crate::medium::Medium::write(self, block, bytes).unwrap();
+    }
+}
+
+#[test]
+fn a_torn_table_is_an_error_of_the_file_and_never_the_end_of_the_camera() {
+    let content: Vec<u8> = (0..40_000_u32).map(|n| (n / 97) as u8).collect();
+    // Every file's chain leads where none may: to clusters 0 and 1, into itself, off the disk.
+    for torn in [0_u16, 1, 2, 3, 0xFFF0] {
+        let card = card(&[("long.bin", &content[..])]);
+        let mut medium = card.clone();
+        let mut table = vec![0; 512];
+        // Behind the partition table and the boot sector, whatever the kind of FAT.
+        for block in 65..70 {
+            medium.read(block, &mut table).unwrap();
+            for entry in table[if block == 65 { 6 } else { 0 }..].chunks_exact_mut(2) {
+                entry.copy_from_slice(&torn.to_le_bytes());
+            }
+            medium.write(block, &table).unwrap();
+        }
+        let disks = Disks::boot(Some(flash()), Some(card), Rules::Both);
+        let read = disks.read("/sdcard/long.bin");
+        assert_ne!(read.as_deref().ok(), Some(&content[..]), "{torn:#x}");
+        // Whatever comes of these, it comes.
+        let _ = disks.write("/sdcard/new.bin", &content);
+        let _ = disks.mkdir("/sdcard/folder");
+        let _ = disks.remove("/sdcard/long.bin");
+        let _ = disks.room("/sdcard");
+        assert!(disks.stat("/flash/main.py").is_ok(), "{torn:#x}");
     }
 }

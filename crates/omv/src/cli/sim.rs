@@ -14,9 +14,16 @@ pub struct Sim {
     /// How much faster than a real camera it works
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
     pub speed: f64,
-    /// A firmware file in its flash, or the version of a sample one
-    #[arg(long, value_name = "FILE|VERSION")]
+    /// A firmware file in its flash, or the version of a sample one, which decides the protocol and what
+    /// scripts find
+    #[arg(long, visible_alias = "era", value_name = "FILE|VERSION")]
     pub firmware: Option<String>,
+    /// What its sensor looks at: `card`, `blobs` and others, or a folder of JPEG pictures
+    #[arg(long, value_name = "NAME|FOLDER")]
+    pub scene: Option<String>,
+    /// Frames of its sensor in a second
+    #[arg(long, value_name = "NUMBER")]
+    pub fps: Option<f64>,
     /// The card in its slot: an image file, or the size of an empty one in MiB
     #[arg(long, value_name = "FILE|MIB")]
     pub sd: Option<String>,

@@ -39,7 +39,7 @@ impl Live {
     /// Those of finding and opening it.
     pub fn open(common: &Common, who: &str, options: Options) -> Result<Self, Fail> {
         let bench = Bench::new(common, who, stop_on_interrupt())?;
-        let looked = bench.camera(None, Duration::ZERO, &mut |_| {})?;
+        let looked = bench.running(None, true)?;
         let session = Session::open(&looked, options)?;
         Ok(Self {
             bench,

@@ -57,6 +57,8 @@ pub fn run(_common: &Common, args: &Sim, output: &Output) -> Result<(), Fail> {
 fn serve(model: &str, args: &Sim, output: &Output) -> Result<(), Fail> {
     let mut spec = Spec::parse(model)?;
     spec.firmware = args.firmware.clone().or(spec.firmware);
+    spec.scene = args.scene.clone().or(spec.scene);
+    spec.fps = args.fps.filter(|fps| *fps > 0.0).or(spec.fps);
     spec.sd = args.sd.clone().or(spec.sd);
     spec.file = args.state.clone().or(spec.file);
     spec.quirks.extend(args.quirk.iter().cloned());

@@ -8,13 +8,13 @@
 //! ```
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use omv_camera::session::{Appetite, Ended, Frames, Notice, Options, Preview, Session};
-use omv_camera::{Error, Stop, find};
+use omv_camera::{Error, Stop, find, select};
 use omv_link::Bus;
 use serde_json::{Value, json};
 
@@ -45,6 +45,10 @@ pub struct Camera {
     folder: PathBuf,
     buses: Vec<Arc<dyn Bus>>,
     stop: Stop,
+    /// The place of the camera that was chosen on the page.
+    wanted: Mutex<Option<String>>,
+    /// Another one was chosen.
+    turned: AtomicBool,
 }
 
 /// A film that is being written.
@@ -69,6 +73,8 @@ impl Camera {
             folder: folder.to_owned(),
             buses: bench.buses.clone(),
             stop: bench.stop.clone(),
+            wanted: Mutex::default(),
+            turned: AtomicBool::new(false),
         });
         let gauge = Arc::clone(&camera);
         std::thread::spawn(move || gauge.gauge());
@@ -116,7 +122,9 @@ impl Camera {
     }
 
     fn open(&self, bench: &Bench) -> Result<Session, Fail> {
-        let looked = bench.camera(None, Duration::ZERO, &mut |_| {})?;
+        self.turned.store(false, Ordering::Relaxed);
+        let wanted = lock(&self.wanted).clone();
+        let looked = bench.running(wanted.as_deref(), false)?;
         let session = Session::open(&looked, Options::default().preview(Preview::Jpeg))?;
         *lock(&self.session) = Some(session.clone());
         Ok(session)
@@ -132,6 +140,9 @@ impl Camera {
         }
         while !self.stop.asked() {
             pace.keep();
+            if self.turned.swap(false, Ordering::Relaxed) {
+                return;
+            }
             let Some(notice) = watch.next(LOOK) else {
                 if watch.is_closed() {
                     return;
@@ -202,6 +213,18 @@ impl Camera {
             "viewers": self.hub.viewers.load(Ordering::Relaxed),
             "skipped": self.hub.skipped.load(Ordering::Relaxed),
         })
+    }
+
+    /// Turns to another camera, by its place. What runs on the one before goes on.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn turn_to(&self, place: &str) -> Result<(), Fail> {
+        select(find(&self.buses)?, Some(place))?;
+        self.end_film()?;
+        *lock(&self.wanted) = Some(place.to_owned());
+        self.turned.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// What hangs on this machine's buses. Opens nothing.

@@ -340,6 +340,10 @@ async fn act(house: &Arc<House>, request: Request<Incoming>) -> Response<Body> {
             camera.session()?.input(&body)?;
             Ok(json!({}))
         }
+        "camera" => {
+            camera.turn_to(String::from_utf8_lossy(&body).trim())?;
+            Ok(json!({}))
+        }
         "record/start" => {
             let seconds = stream::seconds(std::time::SystemTime::now()) as u64;
             let path = camera.begin_film(&format!("omv-{seconds}.avi"))?;
@@ -391,7 +395,7 @@ async fn work(act: impl FnOnce() -> Result<Value, Fail> + Send + 'static) -> Res
 
 fn failed(fail: &Fail) -> Response<Body> {
     let status = match fail.code() {
-        "no-camera" | "camera-gone" => StatusCode::SERVICE_UNAVAILABLE,
+        "no-camera" | "not-this-one" | "camera-gone" => StatusCode::SERVICE_UNAVAILABLE,
         "usage" | "script-not-text" | "script-too-large" | "no-channel" => StatusCode::BAD_REQUEST,
         _ => StatusCode::BAD_GATEWAY,
     };

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import cv2
+import imageio_ffmpeg
 
 OMV = os.environ["OMV_BIN"]
 CAMERA = os.environ.get("OMV_TEST_CAMERA", "sim:rt1062,firmware=5.0.0")
@@ -133,12 +134,32 @@ def a_gif_and_a_folder_are_read(folder):
     assert cv2.imread(str(path / "000005.jpg")) is not None
 
 
+def an_mp4_goes_through_ffmpeg_and_without_it_is_refused_with_that_reason(folder):
+    path = folder / "film.mp4"
+    words = ("record", str(path), "--frames", "40", "--script", str(STREAM), "--json")
+    refused = omv(*words, env=os.environ | {"OMV_FFMPEG": str(folder / "none")})
+    out, _ = refused.communicate(timeout=60)
+    error = json.loads(out.splitlines()[-1])["error"]
+    assert refused.returncode == 2 and "ffmpeg" in error["message"], (refused.returncode, error)
+    assert not path.exists()
+    done = omv(*words, env=os.environ | {"OMV_FFMPEG": imageio_ffmpeg.get_ffmpeg_exe()})
+    out, _ = done.communicate(timeout=60)
+    result = json.loads(out.splitlines()[-1])
+    assert result["ok"] and result["frames"] == 40, result
+    numbers = frames_of(path)
+    # The encoder may leave out a picture that comes at the time of another.
+    assert len(numbers) >= 36 and None not in numbers, numbers
+    assert all(a < b for a, b in zip(numbers, numbers[1:])), numbers
+    print(f"    {len(numbers)} of 40 pictures, {path.stat().st_size} bytes")
+
+
 TESTS = [
     the_mjpeg_url_gives_200_frames_in_order,
     a_film_has_every_frame_and_its_times,
     a_film_whose_program_was_killed_still_plays,
     ctrl_c_ends_a_film_well,
     a_gif_and_a_folder_are_read,
+    an_mp4_goes_through_ffmpeg_and_without_it_is_refused_with_that_reason,
 ]
 
 failed = 0

@@ -38,18 +38,20 @@ pub struct Recording {
 }
 
 /// The families.
-const FAMILIES: [(&str, &[Scene]); 3] = [
+const FAMILIES: [(&str, &[Scene]); 4] = [
     ("omv", omv::SCENES),
     ("dfu", dfu::SCENES),
+    ("ota", dfu::OTA),
     ("spsdk", spsdk::SCENES),
 ];
 
 /// The guests, which run side by side: the folder that each shares with this machine, and the families it
 /// plays. Two, as the machines that test this have two processors, and about as long each.
-pub const GUESTS: [(&str, &[&str]); 2] = [("share", &["omv", "spsdk"]), ("share-dfu", &["dfu"])];
+pub const GUESTS: [(&str, &[&str]); 2] =
+    [("share", &["omv", "spsdk", "ota"]), ("share-dfu", &["dfu"])];
 
 /// Families that only run when they are named.
-pub const ON_DEMAND: [&str; 1] = ["dfu"];
+pub const ON_DEMAND: [&str; 1] = ["ota"];
 
 /// All of them, in the order they run in.
 pub fn all() -> impl Iterator<Item = &'static Scene> + Clone {

@@ -6,8 +6,10 @@
 //!                    +--> SIZE --> READ --> UNLOCK, whatever came --> next look 10 ms after LOCK
 //! ```
 //!
-//! The camera grants one lock in 10 ms, and stores no picture while one waits. So the next lock
-//! is tried as soon as it can be had, without waiting to be told that a picture is there.
+//! The camera grants one lock in more than 10 ms of a clock that counts whole ones, and stores no picture
+//! while one waits. So the next lock is tried as soon as it can be had, without waiting to be told that a
+//! picture is there. One that was had right behind a refusal tells when that clock ticks: from then on each
+//! is asked for once, 11 ms after the one before.
 
 use std::time::{Duration, SystemTime};
 
@@ -18,8 +20,10 @@ use super::super::{Preview, Reliability};
 use super::Line;
 use crate::{Error, Frame, PixelFormat};
 
-/// Between two locks. The camera counts whole milliseconds.
+/// Between two locks at the least.
 const LOCK_INTERVAL: Duration = Duration::from_millis(10);
+/// What the camera counts.
+const TICK: Duration = Duration::from_millis(1);
 /// Before a refused lock is tried again.
 const AGAIN: Duration = Duration::from_micros(500);
 /// Refusals before it is believed that there is no picture.
@@ -40,6 +44,8 @@ pub(super) struct Due {
     idle: bool,
     refusals: u32,
     at: Duration,
+    /// The last lock was had just behind a tick of the camera's clock.
+    steady: bool,
 }
 
 impl Due {
@@ -68,8 +74,14 @@ impl Due {
     }
 
     fn taken(&mut self, locked: Duration) {
+        let in_time = locked < self.at + TICK;
+        self.steady = in_time && (self.steady || self.refusals > 0);
         self.refusals = 0;
-        self.at = locked + LOCK_INTERVAL;
+        self.at = match self.steady {
+            // From when it was meant to be: being late must not add up.
+            true => self.at + LOCK_INTERVAL + TICK,
+            false => locked + LOCK_INTERVAL,
+        };
     }
 }
 
@@ -204,5 +216,36 @@ impl Line {
             at: self.link.now(),
             time: SystemTime::UNIX_EPOCH,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locks_are_refused_until_the_clock_of_the_camera_is_known_and_then_no_more() {
+        let micros = Duration::from_micros;
+        // Ticks of the camera come 300 microseconds behind those of this side, and 40 pass on the way.
+        let tick = |at: Duration| (at + micros(740)).as_millis();
+        let mut due = Due::default();
+        let (mut now, mut last, mut refused) = (micros(0), None, Vec::new());
+        for taken in 0..200 {
+            now = now.max(due.next()) + micros(60);
+            while last.is_some_and(|last| tick(now) - last <= 10) {
+                refused.push(taken);
+                due.refused(now);
+                now = due.next() + micros(60);
+            }
+            last = Some(tick(now));
+            due.taken(now);
+            // The picture is read.
+            now += micros(4000);
+        }
+        assert!(
+            !refused.is_empty() && refused.iter().all(|at| *at <= 1),
+            "{refused:?}"
+        );
+        assert!(now < micros(11_020 * 200), "{now:?} for 200 pictures");
     }
 }

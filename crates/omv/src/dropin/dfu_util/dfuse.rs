@@ -167,7 +167,8 @@ impl Session<'_> {
         let layouts = layouts.collect::<Result<Vec<_>, _>>()?;
         if wishes.unprotect {
             if !wishes.force {
-                let text = "The read unprotect command will erase the flash memory and can only be used with force\n";
+                // Two words grown together: so dfu-util says it.
+                let text = "The read unprotect command will erase the flash memoryand can only be used with force\n";
                 return Err(self.say.stop(code::USAGE, text));
             }
             self.command(self.dfuse().read_unprotect(), "READ_UNPROTECT")?;

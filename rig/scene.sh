@@ -131,6 +131,19 @@ supplies() {
     done
 }
 
+# disks on|off: the kernel's drivers for disks and FAT.
+disks() {
+    local order
+    mapfile -t order </run/modules/disks
+    local at=0 count=${#order[@]}
+    for ((; at < count; at++)); do
+        case $1 in
+            on) insmod "/run/modules/${order[at]}" ;;
+            off) rmmod "${order[count - 1 - at]%.ko}" || : ;;
+        esac
+    done
+}
+
 # tap: from here on to untap, all that passes over the USB goes into usb.tap, as the kernel has it.
 tap() {
     node /dev/usbmon1

@@ -121,7 +121,7 @@ fn frames(cell: &Cell) -> String {
         format!(
             "{:.1},{:.1}",
             at as f64 / last * 740.0 + 10.0,
-            70.0 - micros / longest * 60.0
+            74.0 - micros / longest * 52.0
         )
     });
     format!(

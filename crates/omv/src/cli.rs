@@ -234,6 +234,15 @@ pub enum Command {
         after_help = "Examples:\n  omv record out.avi\n  omv record out.gif --seconds 5\n  omv record pictures/ --frames 100"
     )]
     Record(Record),
+    /// Take pictures for training, in folders as OpenMV IDE has them
+    ///
+    /// Enter keeps the picture that is there; --every keeps one after a time, --on-script when the
+    /// script on the camera prints `omv-capture` (or `omv-capture X Y WIDTH HEIGHT`, with a box).
+    /// Pictures that look like one of the class are left out.
+    #[command(
+        after_help = "Examples:\n  omv capture set --label ball\n  omv capture set --label figure --every 0.5 --count 100\n  omv capture set --export edge-impulse --to upload"
+    )]
+    Capture(Capture),
     /// The channels a camera has
     #[command(after_help = "Example:\n  omv channels")]
     Channels,

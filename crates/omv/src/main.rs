@@ -17,8 +17,10 @@
 //! It alone joins virtual cameras to the library. Protocols and facts about boards live below.
 
 mod bench;
+mod camera_files;
 mod cli;
 mod cmd;
+mod dataset;
 mod dropin;
 mod fail;
 mod files;
@@ -78,6 +80,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => cmd::serve::run(&cli.common, args, &output),
         Command::Snap(args) => cmd::snap::snap(&cli.common, args, &output),
         Command::Record(args) => cmd::snap::record(&cli.common, args, &output),
+        Command::Capture(args) => cmd::capture::run(&cli.common, args, &output),
         Command::Channels => cmd::channel::list(&cli.common, &output),
         Command::Channel { action } => cmd::channel::run(&cli.common, action, &output),
         Command::Profile(args) => cmd::profile::run(&cli.common, args, &output),

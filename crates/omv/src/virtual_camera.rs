@@ -123,6 +123,7 @@ impl Spec {
             formats: true,
             frame_rate: self.fps,
             engine: interpreter::found()?.map(|found| found.engine()),
+            rom: None,
         })
     }
 

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::run::Shop;
 
 /// What the rig is made of, as Debian names it.
-const PACKAGES: [&str; 9] = [
+const PACKAGES: [&str; 11] = [
     "qemu-system-x86",
     "busybox-static",
     "kmod",
@@ -17,6 +17,8 @@ const PACKAGES: [&str; 9] = [
     "xz-utils",
     "zstd",
     "usbutils",
+    "dosfstools",
+    "mtools",
     "dfu-util",
     "util-linux",
 ];
@@ -33,6 +35,8 @@ const MODULES: [&str; 8] = [
     "hid-generic",
     "usbmon",
 ];
+/// Those that a scene loads by itself, so that other scenes see no disks.
+const DISKS: [&str; 5] = ["usb-storage", "sd_mod", "vfat", "nls_cp437", "nls_ascii"];
 const INIT: &str = include_str!("../../../rig/init");
 /// The end of a cpio archive. Source: Linux kernel, driver-api/early-userspace/buffer-format.
 const TRAILER: &str = "TRAILER!!!";
@@ -56,13 +60,13 @@ pub fn ready(shop: &Shop) -> Result<Kernel> {
     let folder = shop.target.join("rig").join(&name);
     // Which modules were asked for is part of what was made.
     let asked = fs::read_to_string(folder.join("asked")).unwrap_or_default();
-    if asked != MODULES.join(" ") {
+    if asked != wanted() {
         // Made aside, so that an interrupted one is never taken for a whole one.
         let aside = shop.target.join("rig").join("making");
         let _ = fs::remove_dir_all(&aside);
         fs::create_dir_all(&aside)?;
         unpack(shop, &name, &aside).with_context(|| format!("making {name} ready"))?;
-        fs::write(aside.join("asked"), MODULES.join(" "))?;
+        fs::write(aside.join("asked"), wanted())?;
         let _ = fs::remove_dir_all(&folder);
         fs::rename(&aside, &folder)?;
     }
@@ -70,6 +74,11 @@ pub fn ready(shop: &Shop) -> Result<Kernel> {
     fs::write(&initramfs, archive(&folder)?)?;
     let image = folder.join("vmlinux");
     Ok(Kernel { image, initramfs })
+}
+
+/// All modules that are asked for.
+fn wanted() -> String {
+    [&MODULES[..], &DISKS[..]].concat().join(" ")
 }
 
 fn packages(shop: &Shop) -> Result<()> {
@@ -158,17 +167,27 @@ fn unpack(shop: &Shop, name: &str, folder: &Path) -> Result<()> {
     job.args([version]).output()?;
     let show = shop.program("modprobe").args(["-d"]).args([&tree]);
     let show = show.args(["-S", version]);
-    let list = show.args(["--show-depends", "-a"]).args(MODULES).output()?;
-    modules(shop, &list, folder)?;
+    let show = show.args(["--show-depends", "-a"]);
+    let list = show.args(MODULES).output()?;
+    let order = modules(shop, &list, folder, &[])?;
+    if !order.iter().any(|name| name.starts_with("vhci")) {
+        bail!("modprobe names no vhci-hcd: {list}");
+    }
+    fs::write(folder.join("order"), order.join("\n") + "\n")?;
+    let show = shop.program("modprobe").args(["-d"]).args([&tree]);
+    let show = show.args(["-S", version]).args(["--show-depends", "-a"]);
+    let list = show.args(DISKS).output()?;
+    let disks = modules(shop, &list, folder, &order)?;
+    fs::write(folder.join("disks"), disks.join("\n") + "\n")?;
     for rest in [&package, &file] {
         fs::remove_file(rest)?;
     }
     fs::remove_dir_all(&tree).map_err(Into::into)
 }
 
-/// Puts the modules of a list of modprobe's (`insmod PATH` lines, builtin ones aside) into
-/// `modules/`, decompressed and without debug symbols.
-fn modules(shop: &Shop, list: &str, folder: &Path) -> Result<()> {
+/// Puts the modules of a list of modprobe's (`insmod PATH` lines, builtin ones and those that are
+/// there aside) into `modules/`, decompressed and without debug symbols; their order.
+fn modules(shop: &Shop, list: &str, folder: &Path, there: &[String]) -> Result<Vec<String>> {
     let home = folder.join("modules");
     fs::create_dir_all(&home)?;
     let mut order: Vec<String> = Vec::new();
@@ -181,7 +200,8 @@ fn modules(shop: &Shop, list: &str, folder: &Path) -> Result<()> {
         let file = file.to_string_lossy();
         let plain = file.trim_end_matches(".xz").trim_end_matches(".zst");
         // Refuses to load on a plain processor; there is another one of the kind.
-        if order.iter().any(|one| one == plain) || plain.starts_with("crct10dif-pclmul") {
+        let known = order.iter().chain(there).any(|one| one == plain);
+        if known || plain.starts_with("crct10dif-pclmul") {
             continue;
         }
         let target = home.join(plain);
@@ -198,10 +218,7 @@ fn modules(shop: &Shop, list: &str, folder: &Path) -> Result<()> {
             .output()?;
         order.push(plain.to_owned());
     }
-    if !order.iter().any(|name| name.starts_with("vhci")) {
-        bail!("modprobe names no vhci-hcd: {list}");
-    }
-    fs::write(folder.join("order"), order.join("\n") + "\n").map_err(Into::into)
+    Ok(order)
 }
 
 /// The compressed kernel inside a bzImage, and the tool that opens it.
@@ -249,7 +266,9 @@ fn archive(folder: &Path) -> Result<Vec<u8>> {
     archive.add("init", 0o100_755, INIT.as_bytes());
     let order = fs::read_to_string(folder.join("order"))?;
     archive.add("modules/order", 0o100_644, order.as_bytes());
-    for module in order.lines() {
+    let disks = fs::read_to_string(folder.join("disks"))?;
+    archive.add("modules/disks", 0o100_644, disks.as_bytes());
+    for module in order.lines().chain(disks.lines()) {
         let bytes = fs::read(folder.join("modules").join(module))?;
         archive.add(&format!("modules/{module}"), 0o100_644, &bytes);
     }

@@ -14,6 +14,7 @@ use super::legacy::LegacyFace;
 use super::partitions::Bootloader;
 use super::{DfuCamera, cards, content};
 use crate::Face;
+use crate::medium;
 use crate::run::{Firmware, Goodbye, RunFace};
 
 /// OpenMV's bootloader: how long it waits to be configured, and then for a host that stays.
@@ -188,7 +189,8 @@ impl DfuCamera {
             Next::Firmware(firmware) => {
                 self.crashing = false;
                 let body = cards::body(&self.chip.lock());
-                let setup = self.setup.clone();
+                let mut setup = self.setup.clone();
+                setup.rom = medium::rom(self.board, Box::new(self.chip.clone()));
                 Life::Run(Box::new(RunFace::new(firmware, body, setup, self.disk())))
             }
         };

@@ -6,6 +6,8 @@
 //!   /sdcard  card, if it can be mounted and /flash/SKIPSD is missing
 //! ```
 //!
+//! From 4.7.0 on there is `/rom`, too: an image in flash that is only read.
+//!
 //! At each start the internal disk is mounted, or formatted without a question. The working
 //! folder, `boot.py`, `main.py` and USB mass storage are those of the card where there is one.
 //!
@@ -14,11 +16,13 @@
 //!
 //! Sources: openmv/openmv scripts/libraries/_boot.py; ports/stm32/main.c before it.
 
+mod rom;
 mod volume;
 
 use std::io::{self, Read, Write};
 
 use crate::medium::{Shared, Stamp, format_internal};
+use rom::Rom;
 use volume::{Stream, Volume};
 
 /// Most entries of a folder; one whose chain of clusters goes in a circle would have no end.
@@ -59,6 +63,9 @@ pub enum DiskError {
     /// No room.
     #[error("ENOSPC")]
     Full,
+    /// It can only be read.
+    #[error("EROFS")]
+    ReadOnly,
     /// The disk failed, or what is on it makes no sense.
     #[error("EIO")]
     Io,
@@ -122,6 +129,7 @@ pub struct Disks {
     path: Vec<String>,
     shown: Option<Shared>,
     formatted: bool,
+    rom: Option<Rom>,
 }
 
 impl Disks {
@@ -144,6 +152,7 @@ impl Disks {
             path: Vec::new(),
             shown: flash.map(|(medium, _)| medium),
             formatted,
+            rom: None,
         };
         match rules {
             Rules::Both => disks.mount_both(internal, card),
@@ -192,6 +201,21 @@ impl Disks {
         self.cwd = name.to_owned();
         self.path.push(name.to_owned());
         self.path.push(format!("{name}/lib"));
+    }
+
+    /// Mounts the image of a ROM file system at `/rom`, where modules are looked for, too.
+    pub fn mount_rom(&mut self, image: std::sync::Arc<[u8]>) {
+        self.rom = Some(Rom::new(image));
+        self.path.extend(["/rom".to_owned(), "/rom/lib".to_owned()]);
+    }
+
+    /// The part of a path behind `/rom`, if one is mounted there.
+    fn in_rom(&self, path: &str) -> Option<(&Rom, String)> {
+        let rom = self.rom.as_ref()?;
+        let absolute = self.absolute(path);
+        let rest = absolute.strip_prefix("/rom")?;
+        let inside = rest.is_empty() || rest.starts_with('/');
+        inside.then(|| (rom, rest.trim_start_matches('/').to_owned()))
     }
 
     /// The medium that USB mass storage shows.
@@ -243,8 +267,11 @@ impl Disks {
         format!("/{}", parts.join("/"))
     }
 
-    /// The disk a path leads to, and the path on it.
+    /// The disk a path leads to, and the path on it. What is in `/rom` is on none.
     fn resolve(&self, path: &str) -> Result<(&Volume, String), DiskError> {
+        if self.in_rom(path).is_some() {
+            return Err(DiskError::ReadOnly);
+        }
         let absolute = self.absolute(path);
         for mount in &self.mounts {
             if let Some(rest) = absolute.strip_prefix(mount.name)
@@ -274,6 +301,9 @@ impl Disks {
         if self.is_root_of_mounts(path) {
             return Ok(root);
         }
+        if let Some((rom, inner)) = self.in_rom(path) {
+            return rom.stat(&inner);
+        }
         let (volume, inner) = self.resolve(path)?;
         if inner.is_empty() {
             return Ok(root);
@@ -298,7 +328,15 @@ impl Disks {
                 folder: true,
                 size: 0,
             };
-            return Ok(self.mounts.iter().map(entry).collect());
+            let rom = self.rom.as_ref().map(|_| Entry {
+                name: "rom".to_owned(),
+                folder: true,
+                size: 0,
+            });
+            return Ok(self.mounts.iter().map(entry).chain(rom).collect());
+        }
+        if let Some((rom, inner)) = self.in_rom(path) {
+            return rom.list(&inner);
         }
         let (volume, inner) = self.resolve(path)?;
         list(&volume.open()?, &inner)
@@ -311,6 +349,9 @@ impl Disks {
     pub fn read(&self, path: &str) -> Result<Vec<u8>, DiskError> {
         if self.stat(path)?.folder {
             return Err(DiskError::Folder);
+        }
+        if let Some((rom, inner)) = self.in_rom(path) {
+            return rom.read(&inner);
         }
         let (volume, inner) = self.resolve(path)?;
         let system = volume.open()?;

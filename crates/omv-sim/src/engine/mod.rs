@@ -10,6 +10,7 @@
 //! sleeping. Two engines that were told the same in the same order say the same, byte for byte.
 
 pub mod micropython;
+pub mod models;
 mod modules;
 pub mod pictures;
 mod plain;

@@ -15,8 +15,33 @@ macro_rules! modules {
 
 /// Name and text of each.
 const MODULES: &[(&str, &str)] = modules![
-    "_omv", "_start", "_os", "_time", "_sensor", "csi", "gif", "image", "machine", "mjpeg", "ml",
-    "network", "omv", "protocol", "pyb", "rtsp", "sensor", "socket", "tf"
+    "_omv",
+    "_start",
+    "_gc",
+    "_os",
+    "_time",
+    "_sensor",
+    "_model",
+    "_numpy",
+    "csi",
+    "gif",
+    "image",
+    "machine",
+    "mjpeg",
+    "ml/__init__",
+    "ml/postprocessing/__init__",
+    "ml/postprocessing/edgeimpulse",
+    "ml/preprocessing",
+    "ml/utils",
+    "network",
+    "omv",
+    "protocol",
+    "pyb",
+    "rtsp",
+    "sensor",
+    "socket",
+    "tf",
+    "ulab"
 ];
 
 /// From and until which version a module or one of its names exists.
@@ -47,11 +72,21 @@ fn has(span: &Span, facts: &Facts) -> bool {
         && span.chips.as_ref().is_none_or(chip)
 }
 
-/// A module's text, if this firmware has it.
+/// A module's text, if this firmware has it. In a package, what holds for the package holds for it.
 pub fn source(name: &str, facts: &Facts) -> Option<Vec<u8>> {
     let (_, text) = MODULES.iter().find(|(own, _)| *own == name)?;
-    let there = ERAS.get(name).is_none_or(|span| has(span, facts));
+    let inside = |outer: &str| {
+        let rest = name.strip_prefix(outer);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let mut spans = ERAS.iter().filter(|(outer, _)| inside(outer));
+    let there = spans.all(|(_, span)| has(span, facts));
     there.then(|| text.as_bytes().to_vec())
+}
+
+/// Whether this is the folder of a package that this firmware has.
+pub fn is_package(name: &str, facts: &Facts) -> bool {
+    source(&format!("{name}/__init__"), facts).is_some()
 }
 
 /// Names of a module that this firmware does not have.
@@ -70,7 +105,9 @@ mod tests {
         let eras: BTreeMap<String, Span> = toml::from_str(include_str!("eras.toml")).unwrap();
         for name in eras.keys() {
             let module = name.split('.').next().unwrap_or_default();
-            assert!(MODULES.iter().any(|(own, _)| *own == module), "{name}");
+            let package = format!("{module}/__init__");
+            let known = |own: &str| own == module || own == package;
+            assert!(MODULES.iter().any(|(own, _)| known(own)), "{name}");
         }
     }
 }

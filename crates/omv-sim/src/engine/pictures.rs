@@ -101,6 +101,11 @@ impl Pictures {
         told
     }
 
+    /// An image, for whoever looks at its pixels.
+    pub fn picture(&self, number: i64) -> Option<&Picture> {
+        self.get(number)
+    }
+
     /// Bytes of an image.
     pub fn bytes(&self, number: i64) -> Option<Vec<u8>> {
         self.get(number).map(|picture| picture.bytes.clone())
@@ -169,6 +174,24 @@ impl Works {
                     return Err(("MemoryError", "Out of memory".to_owned()));
                 }
                 Ok(self.pictures.keep(Picture::black(width, height, format)))
+            }
+            // A grey picture of given bytes.
+            "grey" => {
+                let (width, height) = (asked.size(0), asked.size(1));
+                let bytes = asked
+                    .ints(2)
+                    .into_iter()
+                    .map(|byte| byte.clamp(0, 255) as u8);
+                let bytes: Vec<u8> = bytes.collect();
+                if bytes.len() != width * height {
+                    return Err(("ValueError", "Expected a 2D array".to_owned()));
+                }
+                Ok(self.pictures.keep(Picture {
+                    width,
+                    height,
+                    format: Format::Grayscale,
+                    bytes,
+                }))
             }
             "show" => {
                 let picture = self.pictures.get(asked.int(0)).ok_or_else(gone)?.clone();

@@ -12,11 +12,13 @@
 //!   # omv-sim: reset | bootloader | sleep MILLIS
 //! ```
 //!
-//! It is deterministic and needs nothing, so tests of protocols use it.
+//! It is deterministic and needs nothing, so tests of protocols use it. One script it knows without
+//! comments: the one that measures a camera ([`measuring`]).
 
 use std::time::Duration;
 
 use super::{Engine, Outcome, Ran, Script};
+use crate::infer::measuring;
 use crate::picture::Format;
 use crate::running::Shared;
 
@@ -78,6 +80,18 @@ impl Plain {
         )
     }
 
+    /// What the one script that is known here would say.
+    fn measured(&self, script: &str) -> Option<Vec<(Duration, String)>> {
+        let works = self.works.inside();
+        let scene = measuring::Scene {
+            board: omv_boards::by_name(&works.facts.board)?,
+            version: works.facts.version,
+            read: &|path| works.disks.read(path).ok(),
+            seed: 1,
+        };
+        measuring::answer(script, &scene)
+    }
+
     fn raise(&mut self, text: String) -> Ran {
         self.works.inside().print(text.as_bytes());
         Ran::Ended(Outcome::Raised(text))
@@ -131,6 +145,13 @@ impl Engine for Plain {
         let mut steps: Vec<_> = lines
             .filter_map(|(line, text)| step(line + 1, text.trim().strip_prefix(LEAD)?.trim_start()))
             .collect();
+        if let Some(lines) = self.measured(&text) {
+            let lines = lines.into_iter();
+            let said = |line: String| Step::Print(format!("{line}\n").into_bytes());
+            steps = lines
+                .flat_map(|(time, line)| [Step::Wait(time), said(line)])
+                .collect();
+        }
         if steps.is_empty() {
             steps = match script.name.as_str() {
                 "main.py" => vec![Step::Idle],

@@ -6,10 +6,6 @@ use super::data::Values;
 use super::fixed::Factor;
 use super::{Data, Fault, Job, Shape};
 
-/// What is done at each output element: its channel, and where input and weights meet there.
-type Sum<'f> = dyn FnMut(usize, &mut Meetings<'_>) + 'f;
-type Meetings<'m> = dyn Iterator<Item = (usize, usize)> + 'm;
-
 /// How a kernel moves over a picture, along one axis.
 #[derive(Clone, Copy)]
 pub(super) struct Walk {
@@ -142,10 +138,104 @@ impl Finish {
     }
 }
 
-fn bias_of(job: &Job<'_>, channels: usize) -> Result<Vec<f32>, Fault> {
-    match job.optional(2) {
-        Some(bias) => Ok(bias.floats()?.to_vec()),
-        None => Ok(vec![0.0; channels]),
+/// A kernel that slides over a picture, plain or each channel for itself.
+struct Slide {
+    /// Where input and kernel have their elements: number, height, width, channels; height, width.
+    input: [usize; 4],
+    kernel: (usize, usize),
+    output: [usize; 4],
+    down: Walk,
+    across: Walk,
+    /// Output channels for each input channel; none where each output sees all inputs.
+    multiplier: Option<usize>,
+}
+
+/// An element of the kernel over one of the picture: where the products begin, without the channel.
+type Tap = (usize, usize);
+
+impl Slide {
+    /// How many products follow each other at each tap.
+    fn run(&self) -> usize {
+        match self.multiplier {
+            Some(_) => 1,
+            None => self.input[3],
+        }
+    }
+
+    /// What of the picture is under the kernel at an output's place.
+    fn taps(&self, (n, y, x): (usize, usize, usize), taps: &mut Vec<Tap>) {
+        let [_, height, width, depth] = self.input;
+        taps.clear();
+        for ky in 0..self.kernel.0 {
+            let Some(iy) = self.down.at(y, ky, height) else {
+                continue;
+            };
+            for kx in 0..self.kernel.1 {
+                if let Some(ix) = self.across.at(x, kx, width) {
+                    let from = ((n * height + iy) * width + ix) * depth;
+                    taps.push((from, ky * self.kernel.1 + kx));
+                }
+            }
+        }
+    }
+
+    /// The sum at each output element, channel by channel; `products` adds up a run of them.
+    fn sums<T>(&self, none: T, products: impl Fn(usize, usize) -> T) -> Vec<T>
+    where
+        T: Copy + std::ops::AddAssign,
+    {
+        let [number, height, width, channels] = self.output;
+        let mut out = Vec::with_capacity(number * height * width * channels);
+        let (mut taps, area) = (Vec::new(), self.kernel.0 * self.kernel.1);
+        for place in 0..number * height * width {
+            let (row, x) = (place / width, place % width);
+            self.taps((row / height, row % height, x), &mut taps);
+            for channel in 0..channels {
+                let mut sum = none;
+                for (from, tap) in &taps {
+                    sum += match self.multiplier {
+                        Some(multiplier) => {
+                            products(from + channel / multiplier, tap * channels + channel)
+                        }
+                        None => products(*from, (channel * area + tap) * self.input[3]),
+                    };
+                }
+                out.push(sum);
+            }
+        }
+        out
+    }
+
+    /// Slides: input 0 is the picture, 1 the kernel, 2 the biases.
+    fn over(&self, job: &Job<'_>, activation: Activation) -> Result<Values, Fault> {
+        let (input, weights) = (job.input(0)?, job.input(1)?);
+        let (run, channels) = (self.run(), self.output[3]);
+        if input.is_float() {
+            let (from, with) = (input.floats()?, weights.floats()?);
+            let sums = self.sums(0.0, |a, b| {
+                let pairs = from[a..a + run].iter().zip(&with[b..b + run]);
+                pairs.map(|(a, b)| a * b).sum::<f32>()
+            });
+            let bias = match job.optional(2) {
+                Some(bias) => bias.floats()?.to_vec(),
+                None => vec![0.0; channels],
+            };
+            let biased = sums.into_iter().enumerate().map(|(at, sum)| {
+                let bias = bias.get(at % channels).copied().unwrap_or(0.0);
+                activate(activation, sum + bias)
+            });
+            return Ok(Values::Float(biased.collect::<Result<_, _>>()?));
+        }
+        let bias = job.optional(2);
+        let finish = Finish::new(input, weights, bias, &job.output, activation, channels)?;
+        let (from, with, zero) = (input.ints()?, weights.ints()?, input.quantised.zero);
+        let sums = self.sums(0_i64, |a, b| {
+            let pairs = from[a..a + run].iter().zip(&with[b..b + run]);
+            pairs.map(|(a, b)| i64::from((a - zero) * b)).sum()
+        });
+        let done = sums.into_iter().enumerate();
+        let done = done.map(|(at, sum)| finish.of(at % channels, sum));
+        Ok(Values::Int(done.collect()))
     }
 }
 
@@ -159,91 +249,20 @@ pub(super) fn plain(job: &Job<'_>) -> Result<Values, Fault> {
     else {
         return Err(Fault::Shape);
     };
-    let (input, weights) = (job.input(0)?, job.input(1)?);
-    let [number, height, width, depth] = input.picture()?;
-    let [channels, kernel_height, kernel_width, kernel_depth] = weights.picture()?;
-    let [out_number, out_height, out_width, out_channels] = job.output.picture()?;
-    if (number, channels, kernel_depth) != (out_number, out_channels, depth) {
+    let [channels, high, wide, depth] = job.input(1)?.picture()?;
+    let (input, output) = (job.input(0)?.picture()?, job.output.picture()?);
+    if (input[0], channels, depth) != (output[0], output[3], input[3]) {
         return Err(Fault::Shape);
     }
-    let down = Walk::new(
-        padding,
-        stride.1,
-        dilation.1,
-        (height, kernel_height, out_height),
-    )?;
-    let across = Walk::new(
-        padding,
-        stride.0,
-        dilation.0,
-        (width, kernel_width, out_width),
-    )?;
-    // Calls `sum` for each output element with the runs of input and weights that meet there.
-    let walk = |sum: &mut Sum<'_>| {
-        for n in 0..number {
-            for y in 0..out_height {
-                for x in 0..out_width {
-                    for channel in 0..channels {
-                        let rows =
-                            (0..kernel_height).filter_map(|ky| Some((ky, down.at(y, ky, height)?)));
-                        let mut runs = rows.flat_map(|(ky, iy)| {
-                            (0..kernel_width).filter_map(move |kx| {
-                                let ix = across.at(x, kx, width)?;
-                                let from = ((n * height + iy) * width + ix) * depth;
-                                let with =
-                                    ((channel * kernel_height + ky) * kernel_width + kx) * depth;
-                                Some((from, with))
-                            })
-                        });
-                        sum(channel, &mut runs);
-                    }
-                }
-            }
-        }
-    };
-    let capacity = job.output.extents.iter().product();
-    if input.is_float() {
-        let (from, with) = (input.floats()?, weights.floats()?);
-        let bias = bias_of(job, channels)?;
-        let mut out = Vec::with_capacity(capacity);
-        walk(&mut |channel, runs| {
-            let mut sum = 0.0;
-            for (a, b) in runs {
-                sum += from[a..a + depth]
-                    .iter()
-                    .zip(&with[b..b + depth])
-                    .map(|(a, b)| a * b)
-                    .sum::<f32>();
-            }
-            out.push(sum + bias.get(channel).copied().unwrap_or(0.0));
-        });
-        let out: Result<_, _> = out
-            .into_iter()
-            .map(|value| activate(activation, value))
-            .collect();
-        return Ok(Values::Float(out?));
-    }
-    let finish = Finish::new(
+    let slide = Slide {
+        down: Walk::new(padding, stride.1, dilation.1, (input[1], high, output[1]))?,
+        across: Walk::new(padding, stride.0, dilation.0, (input[2], wide, output[2]))?,
+        kernel: (high, wide),
+        multiplier: None,
         input,
-        weights,
-        job.optional(2),
-        &job.output,
-        activation,
-        channels,
-    )?;
-    let (from, with, zero) = (input.ints()?, weights.ints()?, input.quantised.zero);
-    let mut out = Vec::with_capacity(capacity);
-    walk(&mut |channel, runs| {
-        let mut sum = 0_i64;
-        for (a, b) in runs {
-            let products = from[a..a + depth].iter().zip(&with[b..b + depth]);
-            sum += products
-                .map(|(a, b)| i64::from((a - zero) * b))
-                .sum::<i64>();
-        }
-        out.push(finish.of(channel, sum));
-    });
-    Ok(Values::Int(out))
+        output,
+    };
+    slide.over(job, activation)
 }
 
 pub(super) fn depthwise(job: &Job<'_>) -> Result<Values, Fault> {
@@ -257,80 +276,21 @@ pub(super) fn depthwise(job: &Job<'_>) -> Result<Values, Fault> {
     else {
         return Err(Fault::Shape);
     };
-    let (input, weights) = (job.input(0)?, job.input(1)?);
-    let [number, height, width, depth] = input.picture()?;
-    let [_, kernel_height, kernel_width, channels] = weights.picture()?;
-    let [out_number, out_height, out_width, out_channels] = job.output.picture()?;
-    if (number, channels) != (out_number, out_channels) || depth == 0 || channels % depth != 0 {
+    let [_, high, wide, channels] = job.input(1)?.picture()?;
+    let (input, output) = (job.input(0)?.picture()?, job.output.picture()?);
+    let depth = input[3];
+    if (input[0], channels) != (output[0], output[3]) || channels % depth != 0 {
         return Err(Fault::Shape);
     }
-    let multiplier = channels / depth;
-    let down = Walk::new(
-        padding,
-        stride.1,
-        dilation.1,
-        (height, kernel_height, out_height),
-    )?;
-    let across = Walk::new(
-        padding,
-        stride.0,
-        dilation.0,
-        (width, kernel_width, out_width),
-    )?;
-    let walk = |sum: &mut Sum<'_>| {
-        for n in 0..number {
-            for y in 0..out_height {
-                for x in 0..out_width {
-                    for channel in 0..channels {
-                        let rows =
-                            (0..kernel_height).filter_map(|ky| Some((ky, down.at(y, ky, height)?)));
-                        let mut pairs = rows.flat_map(|(ky, iy)| {
-                            (0..kernel_width).filter_map(move |kx| {
-                                let ix = across.at(x, kx, width)?;
-                                let from =
-                                    ((n * height + iy) * width + ix) * depth + channel / multiplier;
-                                let with = (ky * kernel_width + kx) * channels + channel;
-                                Some((from, with))
-                            })
-                        });
-                        sum(channel, &mut pairs);
-                    }
-                }
-            }
-        }
-    };
-    let capacity = job.output.extents.iter().product();
-    if input.is_float() {
-        let (from, with) = (input.floats()?, weights.floats()?);
-        let bias = bias_of(job, channels)?;
-        let mut out = Vec::with_capacity(capacity);
-        walk(&mut |channel, pairs| {
-            let sum: f32 = pairs.map(|(a, b)| from[a] * with[b]).sum();
-            out.push(sum + bias.get(channel).copied().unwrap_or(0.0));
-        });
-        let out: Result<_, _> = out
-            .into_iter()
-            .map(|value| activate(activation, value))
-            .collect();
-        return Ok(Values::Float(out?));
-    }
-    let finish = Finish::new(
+    let slide = Slide {
+        down: Walk::new(padding, stride.1, dilation.1, (input[1], high, output[1]))?,
+        across: Walk::new(padding, stride.0, dilation.0, (input[2], wide, output[2]))?,
+        kernel: (high, wide),
+        multiplier: Some(channels / depth),
         input,
-        weights,
-        job.optional(2),
-        &job.output,
-        activation,
-        channels,
-    )?;
-    let (from, with, zero) = (input.ints()?, weights.ints()?, input.quantised.zero);
-    let mut out = Vec::with_capacity(capacity);
-    walk(&mut |channel, pairs| {
-        let sum = pairs
-            .map(|(a, b)| i64::from((from[a] - zero) * with[b]))
-            .sum();
-        out.push(finish.of(channel, sum));
-    });
-    Ok(Values::Int(out))
+        output,
+    };
+    slide.over(job, activation)
 }
 
 /// Inputs: output shape, weights (output channels, height, width, input channels), picture, bias.

@@ -9,11 +9,9 @@
 //! do: whole numbers with fixed-point scales, each operator for itself. They are the operators of
 //! small classifiers and detectors; a network with another one is refused by name, and the virtual
 //! camera says so instead of inventing an output.
-//!
-//! A Rust interpreter from elsewhere was weighed: those there are compute in floating point or lack
-//! 16-bit activations, so their scores are other numbers than a camera's, and they bring more
-//! packages than all of this project has. These kernels are judged against the reference
-//! interpreter, model by model (`tests/infer.rs`, and the stage `models`).
+//! An interpreter of somebody else's would do as well if its scores were those of the reference to
+//! a step; none has been tried. These kernels are judged against the reference interpreter, model
+//! by model (`tests/infer.rs`, and the stage `models`).
 
 mod arithmetic;
 mod convolution;

@@ -1,8 +1,10 @@
 //! The internal disk: a part of the camera's flash, seen as blocks.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use omv_boards::{Board, MemoryKind, Role};
+use omv_wire::romfs;
 
 use super::{Medium, MediumError, check};
 use crate::nor::Nor;
@@ -16,6 +18,34 @@ const LEAD: u64 = 0x100;
 const BLOCK: usize = 512;
 /// Bytes of a block of the RT1062 and the AE3, which hand out erase sectors as they are.
 const SECTOR_BLOCK: usize = 4096;
+
+/// Where an address of a memory lies in the store, which has the board's memories one after the other.
+fn place_in_store(board: &Board, kind: MemoryKind, address: u32) -> Option<usize> {
+    let mut offset = 0;
+    for memory in &board.memories {
+        if memory.kind == kind {
+            return Some(offset + address.checked_sub(memory.start)? as usize);
+        }
+        offset += memory.size as usize;
+    }
+    None
+}
+
+/// The ROM file system of a board whose flash this is, if a whole one is there.
+pub fn rom(board: &Board, store: Box<dyn Store>) -> Option<Arc<[u8]>> {
+    let region = board.layout()?.role(Role::Romfs)?;
+    let at = place_in_store(board, region.memory, region.start)?;
+    let size = region.size as usize;
+    let mut found = None;
+    store.flash(&mut |nor: &mut Nor| {
+        if nor.read(at, romfs::HEADER.len()) == romfs::HEADER {
+            let bytes = nor.read(at, size);
+            let length = romfs::read(&bytes).ok().map(|image| image.length);
+            found = length.map(|length| Arc::from(&bytes[..length]));
+        }
+    });
+    found
+}
 
 /// A region of the flash of a virtual camera.
 pub struct FlashDisk {

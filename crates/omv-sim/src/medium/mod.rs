@@ -23,7 +23,7 @@ use std::time::Duration;
 
 pub use behind::Behind;
 pub use faulty::{Faulty, Trouble};
-pub use flash::FlashDisk;
+pub use flash::{FlashDisk, rom};
 pub use format::{Stamp, format_internal};
 
 /// Bytes of a block of any card.

@@ -374,7 +374,8 @@ impl Rt1062 {
             Next::Firmware(firmware) => {
                 let fuses = self.chip.lock().fuses;
                 let body = firmware::body([fuses[1], fuses[2]]);
-                let setup = self.setup.clone();
+                let mut setup = self.setup.clone();
+                setup.rom = medium::rom(firmware::board(), Box::new(self.chip.clone()));
                 Life::Run(Box::new(RunFace::new(firmware, body, setup, self.disk())))
             }
         };

@@ -27,6 +27,7 @@ pub use facts::Facts;
 pub use works::{Happened, Shared, Wish, Works};
 
 use crate::disk::{Disks, is_mountable};
+use crate::engine::models::Models;
 use crate::engine::{Engine, Outcome, Plain, Ran, Script};
 use crate::medium;
 use crate::scene::Scene;
@@ -48,6 +49,8 @@ pub struct Setup {
     pub scene: Scene,
     /// The card in its slot.
     pub card: Option<medium::Shared>,
+    /// The image of its ROM file system; a camera fills it in from its own flash.
+    pub rom: Option<Arc<[u8]>>,
     /// Whether an internal disk that cannot be mounted is formatted, as every camera does it. Off,
     /// which tests of flash want, it stays as it is and is not there for scripts.
     pub formats: bool,
@@ -63,6 +66,7 @@ impl std::fmt::Debug for Setup {
         f.debug_struct("Setup")
             .field("scene", &self.scene)
             .field("card", &self.card)
+            .field("rom", &self.rom.as_ref().map(|image| image.len()))
             .field("formats", &self.formats)
             .field("frame_rate", &self.frame_rate)
             .field("engine", &engine)
@@ -114,7 +118,8 @@ impl Running {
     /// A camera whose firmware takes over now. Its disks are mounted at once: USB shows them.
     pub fn new(facts: Facts, setup: Setup, flash: Option<(medium::Shared, u64)>) -> Self {
         let usable = usable(&flash, &setup);
-        let disks = Disks::boot(usable, setup.card.clone(), facts.rules());
+        let mut disks = Disks::boot(usable, setup.card.clone(), facts.rules());
+        mount_rom(&mut disks, &facts, &setup);
         let make = setup.engine.clone();
         let works = Shared::new(Works::new(facts, setup, disks));
         let engine = match make {
@@ -204,7 +209,9 @@ impl Running {
                     let card = works.setup.card.clone();
                     let rules = works.facts.rules();
                     let flash = usable(&self.flash, &works.setup);
-                    works.disks = Disks::boot(flash, card, rules);
+                    let mut disks = Disks::boot(flash, card, rules);
+                    mount_rom(&mut disks, &works.facts, &works.setup);
+                    works.disks = disks;
                 }
                 self.first = first;
                 self.execute_file(now, What::Boot);
@@ -329,6 +336,7 @@ impl Running {
         }
         works.keys.clear();
         works.channels.clear();
+        works.models = Models::default();
         works.requests = requests::Requests::default();
         let facts = works.facts.clone();
         works.preview.soft_reboot(&facts);
@@ -341,6 +349,13 @@ impl Running {
 /// is appended.
 fn keeps_script(facts: &Facts) -> bool {
     facts.since(4, 8, 0) && !facts.since(5, 0, 0)
+}
+
+/// Firmware before 4.7.0 has no ROM file system.
+fn mount_rom(disks: &mut Disks, facts: &Facts, setup: &Setup) {
+    if let Some(image) = setup.rom.clone().filter(|_| facts.since(4, 7, 0)) {
+        disks.mount_rom(image);
+    }
 }
 
 /// The internal disk, if it can be mounted or may be formatted.

@@ -10,6 +10,7 @@ use super::preview::{Fate, Preview};
 use super::requests::{Own, Requests};
 use super::ring::Ring;
 use crate::disk::Disks;
+use crate::engine::models::Models;
 use crate::engine::pictures::Pictures;
 use crate::picture::{Format, Picture};
 
@@ -79,6 +80,8 @@ pub struct Works {
     pub requests: Requests,
     /// Images of the script.
     pub pictures: Pictures,
+    /// Networks of the script.
+    pub models: Models,
 }
 
 /// All that hold the insides.
@@ -117,6 +120,7 @@ impl Works {
             channels: Vec::new(),
             requests: Requests::default(),
             pictures: Pictures::default(),
+            models: Models::default(),
             facts,
         }
     }

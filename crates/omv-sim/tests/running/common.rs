@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use omv_link::{Bus, Function, Heard, Link};
+use omv_sim::disk::{Disks, Rules};
 use omv_sim::engine::micropython::Interpreter;
 use omv_sim::rt1062::{Quirks, Rt1062, sample};
 use omv_sim::{Setup, VirtualBus};
@@ -48,9 +49,30 @@ pub fn bus(version: &str, setup: Setup) -> VirtualBus {
         formats: true,
         ..setup
     });
+    started(camera)
+}
+
+fn started(camera: Rt1062) -> VirtualBus {
     let bus = VirtualBus::new("test", vec![Box::new(camera)]);
     bus.pass(Duration::from_secs(5));
     bus
+}
+
+/// The same with files on its internal disk, and an image in the flash of its ROM file system.
+pub fn bus_with(version: &str, setup: Setup, files: &[(&str, &[u8])], rom: &[u8]) -> VirtualBus {
+    /// From the beginning of the flash.
+    const ROM: usize = 0x80_0000;
+    let mut camera = Rt1062::new(&sample::firmware(version, 0x8000), Quirks::default());
+    camera.set_up(Setup {
+        formats: true,
+        ..setup
+    });
+    let disks = Disks::boot(camera.disk(), None, Rules::Both);
+    for (name, bytes) in files {
+        disks.write(&format!("/flash/{name}"), bytes).unwrap();
+    }
+    camera.chip().lock().nor.place(ROM, rom);
+    started(camera)
 }
 
 pub fn console(bus: &VirtualBus) -> Box<dyn Link> {
@@ -320,8 +342,11 @@ impl Old {
 
     /// What a script says, without the end of the interpreter.
     pub fn says(version: &str, setup: Setup, script: &str) -> String {
-        let bus = bus(version, setup);
-        let mut old = Self::new(&bus);
+        Self::says_on(&bus(version, setup), script)
+    }
+
+    pub fn says_on(bus: &VirtualBus, script: &str) -> String {
+        let mut old = Self::new(bus);
         old.send(0x06, &[]);
         bus.pass(millis(500));
         old.word(0x87);

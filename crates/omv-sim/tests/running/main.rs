@@ -3,5 +3,6 @@
 mod common;
 mod eras;
 mod interpreter;
+mod networks;
 mod old;
 mod plain;

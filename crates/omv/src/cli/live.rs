@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use crate::dataset::export::Form;
 use crate::picture::Way;
 
 /// `omv run`.
@@ -55,6 +56,40 @@ pub struct Record {
     /// Run this script for it, and end with it; an idle camera gets a simple one
     #[arg(long, value_name = "FILE")]
     pub script: Option<PathBuf>,
+}
+
+/// `omv capture`.
+#[derive(Debug, Args)]
+pub struct Capture {
+    /// The folder of the set
+    pub folder: PathBuf,
+    /// The class of these pictures: letters, digits and _
+    #[arg(long, required_unless_present = "export")]
+    pub label: Option<String>,
+    /// Keep a picture after each so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = positive)]
+    pub every: Option<f64>,
+    /// Keep a picture when the script says so
+    #[arg(long, conflicts_with = "every")]
+    pub on_script: bool,
+    /// End after so many
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+    /// How many of 256 features may differ in pictures that look alike
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=128))]
+    pub alike: u32,
+    /// Keep pictures that look alike, too
+    #[arg(long)]
+    pub all: bool,
+    /// Run this script for it; an idle camera gets a simple one
+    #[arg(long, value_name = "FILE")]
+    pub script: Option<PathBuf>,
+    /// Write the set in another form, without a camera
+    #[arg(long, value_name = "FORM", conflicts_with = "label", requires = "to")]
+    pub export: Option<Form>,
+    /// The folder for that, empty or new
+    #[arg(long, value_name = "FOLDER", requires = "export")]
+    pub to: Option<PathBuf>,
 }
 
 /// `omv view`.

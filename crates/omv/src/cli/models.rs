@@ -14,7 +14,7 @@ pub struct Model {
 pub enum ModelCommand {
     /// Everything about a model file, and which boards it suits
     #[command(
-        after_help = "Examples:\n  omv model info trained.tflite\n  omv model info export.zip --board rt1062 --firmware 5.0.0"
+        after_help = "Examples:\n  omv model info trained.tflite\n  omv model info export.zip --board rt1062 --firmware 5.0.0\n  omv model info :/rom/person_detect.tflite"
     )]
     Info(ModelInfo),
     /// Whether a camera would run a network with these labels; exit code 9 if not. Writes nothing
@@ -22,6 +22,47 @@ pub enum ModelCommand {
         after_help = "Examples:\n  omv model check export.zip\n  omv model check trained.tflite --labels labels.txt --board rt1062 --firmware 4.5.2"
     )]
     Check(ModelCheck),
+    /// Copy a network and its labels to a camera, and run one prediction
+    ///
+    /// Everything is checked against this camera first: what it would refuse is refused here, with
+    /// exit code 9, before anything is written. Labels are written twice: as `labels.txt`, and under
+    /// the network's own name, where the camera looks.
+    #[command(
+        after_help = "Examples:\n  omv model deploy export.zip\n  omv model deploy trained.tflite --labels labels.txt --to sd --script"
+    )]
+    Deploy(ModelDeploy),
+}
+
+/// Which of a camera's disks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ModelPlace {
+    /// The card if there is one with room, else the internal disk
+    Auto,
+    /// The card
+    Sd,
+    /// The internal disk
+    Flash,
+}
+
+#[derive(Debug, Args)]
+pub struct ModelDeploy {
+    /// An export for the OpenMV library (.zip), or a .tflite file
+    pub file: PathBuf,
+    /// The label file, one label a line; else the one inside, or beside the file
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    /// The disk it goes to
+    #[arg(long, value_enum, default_value = "auto")]
+    pub to: ModelPlace,
+    /// Its name on the camera, without an ending; else its own
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Also write a `main.py` that shows what the network sees
+    #[arg(long)]
+    pub script: bool,
+    /// Replace a `main.py` that is there already
+    #[arg(long, requires = "script")]
+    pub replace_main: bool,
 }
 
 #[derive(Debug, Args)]
@@ -41,7 +82,8 @@ pub struct ModelCheck {
 
 #[derive(Debug, Args)]
 pub struct ModelInfo {
-    /// A .tflite file, or a zip or folder with one in it
+    /// A .tflite file, or a zip or folder with one in it; with a colon before it a file on the camera
+    /// (:/sdcard/trained.tflite)
     pub file: PathBuf,
     /// The board that is meant; else all of them, with their newest firmware
     #[arg(long)]
@@ -69,6 +111,9 @@ pub enum BenchCommand {
         /// The later one
         after: PathBuf,
     },
+    /// Measure the way between camera and computer: questions, text, pictures
+    #[command(after_help = "Example:\n  omv bench link -c rt1062")]
+    Link,
     /// Add to a result what a meter recorded meanwhile
     #[command(after_help = "Example:\n  omv bench energy result.json csv:meter.csv --volts 5")]
     Energy {
@@ -84,10 +129,11 @@ pub enum BenchCommand {
 
 #[derive(Debug, Args)]
 pub struct Measure {
-    /// The network: a path on the camera (/sdcard/trained.tflite), or a file here, which is checked
-    /// first and must lie on the camera under the same name. Without one, pictures only
+    /// The network: a path on the camera (:/sdcard/trained.tflite), or a file here, which is checked
+    /// first; if the camera does not have it, it gets a copy for as long as it is measured. Without
+    /// one, pictures only
     pub model: Option<String>,
-    /// Where a file named here lies on the camera
+    /// Where a file of this computer lies on the camera
     #[arg(long, value_name = "PATH")]
     pub at: Option<String>,
     /// Frame sizes, by name or as a window
@@ -121,7 +167,8 @@ pub struct Measure {
     /// Also write the bars as a picture
     #[arg(long, value_name = "FILE")]
     pub svg: Option<PathBuf>,
-    /// A meter in the camera's supply: `scpi:HOST` (port 5025, or `scpi:HOST:PORT`), `hwmon:FILE` or `csv:FILE`
+    /// A meter in the camera's supply: `ppk2[:PORT]`, `scpi:HOST[:5025]`, `scpi:/dev/ttyUSB0[@9600]`,
+    /// `hwmon:FILE` or `csv:FILE`
     #[arg(long, value_name = "METER")]
     pub power: Option<String>,
     /// The voltage of the supply

@@ -1,6 +1,7 @@
 //! One file a command, each over one or two functions of the library.
 
 pub mod bench;
+pub mod capture;
 pub mod channel;
 pub mod console;
 pub mod disk;

@@ -1,4 +1,5 @@
-"""`omv view` and the keys of `omv run`, on a pseudo terminal.
+"""`omv view` and the keys of `omv run`, on a pseudo terminal; channels of a script, through `omv serve` and
+through `omv channel`.
 
     OMV_BIN=target/debug/omv OMV_JUDGES=target/judges python terminal.py
 
@@ -6,6 +7,7 @@
 """
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -17,6 +19,8 @@ import sys
 import tempfile
 import termios
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 OMV = os.environ["OMV_BIN"]
@@ -116,10 +120,90 @@ def keys_for_a_script_without_one_are_answered_once(folder):
     assert screen.end() == 0
 
 
+KEPT = """\
+import protocol, time
+class Kept:
+    def __init__(self):
+        self.bytes = b""
+    def size(self):
+        return len(self.bytes)
+    def read(self, offset, size):
+        return self.bytes[offset:offset + size]
+    def write(self, offset, data):
+        self.bytes = self.bytes[:offset] + bytes(data)
+        return len(data)
+protocol.register(name="kept", backend=Kept())
+print("on")
+while True:
+    time.sleep_ms(20)
+"""
+
+
+def a_channel_of_a_script_is_written_and_read_by_programs(folder):
+    env = os.environ | INTERPRETER
+    server = subprocess.Popen([OMV, "serve", "--json", "-c", "sim:rt1062,firmware=5.0.0"], stdout=subprocess.PIPE, text=True, env=env)
+    try:
+        place = json.loads(server.stdout.readline())
+
+        def ask(path, body=None):
+            for _ in range(100):
+                try:
+                    url = f"http://{place['address']}{path}?token={place['token']}"
+                    return urllib.request.urlopen(url, body, timeout=10).read()
+                except urllib.error.HTTPError as error:
+                    # Not open yet, or no such channel yet.
+                    if error.code not in (400, 503):
+                        raise
+                    time.sleep(0.1)
+            raise AssertionError(f"{path} is refused")
+
+        assert json.loads(ask("/api/run", KEPT.encode()))["ok"]
+        data = bytes(range(256)) * 40
+        assert json.loads(ask("/api/channels/kept", data)) == {"ok": True, "bytes": len(data)}
+        assert ask("/api/channels/kept") == data
+        names = [channel["name"] for channel in json.loads(ask("/api/channels"))["channels"]]
+        assert names == ["usb", "stdin", "stdout", "stream", "kept"], names
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(10)
+
+
+def the_commands_find_a_script_that_somebody_left_running(folder):
+    env = os.environ | INTERPRETER | {"XDG_RUNTIME_DIR": str(folder)}
+    script = folder / "kept.py"
+    script.write_text(KEPT)
+    omv = lambda *words: subprocess.run([OMV, *words], env=env, capture_output=True, timeout=60)
+    sim = subprocess.Popen([OMV, "sim", "rt1062", "--era", "5.0.0", "--name", "kept"], env=env, stdout=subprocess.DEVNULL)
+    try:
+        for _ in range(100):
+            if b"running" in omv("list").stdout:
+                break
+            time.sleep(0.2)
+        runner = subprocess.Popen([OMV, "run", str(script), "-c", "kept"], env=env, stdout=subprocess.PIPE)
+        runner.stdout.readline()
+        # Killed, it has no time to stop the script.
+        runner.kill()
+        runner.wait(10)
+        for _ in range(50):
+            if b"kept" in omv("channels", "-c", "kept").stdout:
+                break
+            time.sleep(0.2)
+        done = omv("channel", "write", "kept", "hello there", "-c", "kept")
+        assert done.returncode == 0, done.stderr
+        assert omv("channel", "read", "kept", "-c", "kept").stdout == b"hello there"
+        done = omv("profile", "-c", "kept")
+        assert done.returncode != 0 and b"not-in-firmware" in done.stderr, done.stderr
+    finally:
+        sim.send_signal(signal.SIGTERM)
+        sim.wait(10)
+
+
 TESTS = [
     the_picture_is_drawn_in_half_blocks_and_q_leaves_a_clean_terminal,
     keys_go_to_a_script_that_has_a_channel_for_them,
     keys_for_a_script_without_one_are_answered_once,
+    a_channel_of_a_script_is_written_and_read_by_programs,
+    the_commands_find_a_script_that_somebody_left_running,
 ]
 
 failed = 0

@@ -5,6 +5,7 @@
 
 mod dfu;
 mod dfu_lines;
+mod disk;
 mod omv;
 mod spsdk;
 
@@ -38,8 +39,9 @@ pub struct Recording {
 }
 
 /// The families.
-const FAMILIES: [(&str, &[Scene]); 4] = [
+const FAMILIES: [(&str, &[Scene]); 5] = [
     ("omv", omv::SCENES),
+    ("disk", disk::SCENES),
     ("dfu", dfu::SCENES),
     ("ota", dfu::OTA),
     ("spsdk", spsdk::SCENES),
@@ -47,11 +49,13 @@ const FAMILIES: [(&str, &[Scene]); 4] = [
 
 /// The guests, which run side by side: the folder that each shares with this machine, and the families it
 /// plays. Two, as the machines that test this have two processors, and about as long each.
-pub const GUESTS: [(&str, &[&str]); 2] =
-    [("share", &["omv", "spsdk", "ota"]), ("share-dfu", &["dfu"])];
+pub const GUESTS: [(&str, &[&str]); 2] = [
+    ("share", &["omv", "disk", "spsdk", "ota"]),
+    ("share-dfu", &["dfu"]),
+];
 
 /// Families that only run when they are named.
-pub const ON_DEMAND: [&str; 1] = ["ota"];
+pub const ON_DEMAND: [&str; 2] = ["ota", "disk"];
 
 /// All of them, in the order they run in.
 pub fn all() -> impl Iterator<Item = &'static Scene> + Clone {

@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 use wasmi::Error;
 
-use super::host::{Here, now, quit, sleep_until};
+use super::host::{Here, go_to, now, quit, sleep_until};
 use crate::engine::pictures::Asked;
 use crate::engine::{Outcome, modules};
 use crate::running::requests::{Call, Given, MOST, Own};
@@ -121,6 +121,29 @@ pub fn answer(here: &mut Here<'_>, request: &[u8]) -> Result<Vec<u8>, Error> {
             let at = now(&*here);
             works.inside().pictures_ask(at, Asked::new(&name, rest))
         }
+        "model_load" => {
+            let in_frame = rest.get(1).and_then(Value::as_bool).unwrap_or(false);
+            let loaded = works.inside().model_load(text(0), in_frame);
+            match loaded {
+                Ok((told, time)) => {
+                    let until = now(&*here) + time;
+                    sleep_until(here, until)?;
+                    Ok(told)
+                }
+                Err(raised) => Err(raised),
+            }
+        }
+        "heap" => Ok(json!(works.inside().heap())),
+        "model_begin" => {
+            works.inside().models.begin(now(&*here));
+            Ok(Value::Null)
+        }
+        "model_end" => {
+            let at = works.inside().models.end(now(&*here));
+            go_to(here, at)?;
+            Ok(Value::Null)
+        }
+        name if name.starts_with("model_") => works.inside().model_ask(name, rest),
         "bytes" => {
             return Ok(match works.inside().pictures.bytes(int(0)) {
                 Some(bytes) => bytes,

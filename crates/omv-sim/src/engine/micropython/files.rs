@@ -35,6 +35,7 @@ const EINVAL: i32 = 22;
 const EIO: i32 = 5;
 const EEXIST: i32 = 17;
 const ENOSPC: i32 = 28;
+const EROFS: i32 = 30;
 const ENOTEMPTY: i32 = 39;
 const EMFILE: i32 = 24;
 const EFAULT: i32 = 14;
@@ -47,6 +48,7 @@ fn number(error: DiskError) -> i32 {
         DiskError::NotEmpty => ENOTEMPTY,
         DiskError::Invalid => EINVAL,
         DiskError::Full => ENOSPC,
+        DiskError::ReadOnly => EROFS,
         DiskError::Io => EIO,
     }
 }
@@ -127,7 +129,13 @@ impl Files {
         if path == OURS {
             return Ok(entry(true, 0));
         }
-        if path.starts_with(OURS) {
+        if let Some(name) = path
+            .strip_prefix(OURS)
+            .and_then(|rest| rest.strip_prefix('/'))
+        {
+            if modules::is_package(name, &self.works.inside().facts) {
+                return Ok(entry(true, 0));
+            }
             let source = self.module(&path).ok_or(ENOENT)?;
             return Ok(entry(false, source.len() as u64));
         }

@@ -171,6 +171,15 @@ pub fn sleep_until(here: &mut Here<'_>, until: Duration) -> Result<(), Error> {
     }
 }
 
+/// Goes to a moment, also to one before now: what the script did meanwhile took no time of the
+/// camera's. Never before a moment that the script has seen.
+pub fn go_to(here: &mut Here<'_>, at: Duration) -> Result<(), Error> {
+    if at >= now(&*here) {
+        return sleep_until(here, at);
+    }
+    set_clock(&mut here.as_context_mut(), at, 0)
+}
+
 /// Calls a function of the interpreter, slice by slice.
 pub fn drive<C: AsContextMut<Data = Host>>(
     mut here: C,

@@ -3,11 +3,13 @@ import sys
 import _omv
 import _time
 import _os
+import _gc
 
 for _name in ("time", "utime"):
     sys.modules[_name] = _time
 for _name in ("os", "uos"):
     sys.modules[_name] = _os
+sys.modules["gc"] = _gc
 sys.path[:] = ["/_omv", ""] + _omv.call("paths")
 
 

@@ -26,6 +26,10 @@ def _of(facts):
     return Image(facts)
 
 
+def _grey(rows):
+    return Image(_omv.call("grey", len(rows[0]), len(rows), [int(value) & 255 for row in rows for value in row]))
+
+
 def _flat(first, rest, count):
     # Both styles of arguments: numbers, or a tuple of them.
     if isinstance(first, (tuple, list)):
@@ -41,6 +45,9 @@ class Image:
     def __init__(self, arg, height=None, pixformat=None, *more, **named):
         if isinstance(arg, list):
             return self._take(arg)
+        if hasattr(arg, "tolist"):
+            rows = arg.tolist()
+            return self._take(_omv.call("grey", len(rows[0]), len(rows), [int(v) & 255 for row in rows for v in row]))
         if isinstance(arg, str):
             with open(arg, "rb") as file:
                 file.read(2)
@@ -175,8 +182,61 @@ class Image:
             file.write(data)
         return self
 
+    def _rows(self):
+        if self._format != GRAYSCALE or self._size > 4096:
+            raise NotImplementedError("a virtual camera looks into small grey pictures only")
+        data = self.bytearray()
+        return [list(data[y * self._width : (y + 1) * self._width]) for y in range(self._height)]
+
     def find_blobs(self, thresholds, *more, **named):
-        raise NotImplementedError("a virtual camera does not look for blobs")
+        import _model
+
+        return [_Blob(spot) for low, high in thresholds for spot in _model.spots(self._rows(), low, high)]
+
+    def get_statistics(self, thresholds=None, roi=None, **named):
+        x, y, width, height = roi or (0, 0, self._width, self._height)
+        inside = lambda value: not thresholds or any(low <= value <= high for low, high in thresholds)
+        rows = self._rows()[y : y + height]
+        return _Statistics([value for row in rows for value in row[x : x + width] if inside(value)])
+
+
+class _Blob:
+    def __init__(self, spot):
+        self._spot = spot
+
+    def rect(self):
+        return self._spot[:4]
+
+    def x(self):
+        return self._spot[0]
+
+    def y(self):
+        return self._spot[1]
+
+    def w(self):
+        return self._spot[2]
+
+    def h(self):
+        return self._spot[3]
+
+    def pixels(self):
+        return self._spot[4]
+
+    def cx(self):
+        return self._spot[0] + self._spot[2] // 2
+
+    def cy(self):
+        return self._spot[1] + self._spot[3] // 2
+
+
+class _Statistics:
+    def __init__(self, values):
+        self._values = values
+
+    def l_mean(self):
+        return sum(self._values) // len(self._values) if self._values else 0
+
+    mean = l_mean
 
 
 _omv.prune("image", globals())

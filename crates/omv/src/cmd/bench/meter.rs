@@ -9,7 +9,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use omv_bench::Error;
-use omv_bench::power::{Wave, scpi};
+use omv_bench::power::{Wave, ppk2, scpi};
+use omv_link::native::{NativeBus, open_path};
+use omv_link::{Bus, Function, Heard, Link};
 
 use crate::fail::Fail;
 
@@ -17,6 +19,10 @@ use crate::fail::Fail;
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Readings that tell how fast a meter is.
 const TRIAL: u32 = 5;
+/// How often a thread looks whether it is told to stop.
+const LOOK: Duration = Duration::from_millis(50);
+/// The rate of a kit's port, which is none of its business.
+const KIT_RATE: u32 = 115_200;
 /// An answer is never longer.
 const ANSWER: u64 = 512;
 
@@ -24,16 +30,27 @@ const ANSWER: u64 = 512;
 pub enum Meter {
     /// A file that another program wrote.
     Csv(PathBuf, Option<f64>),
-    /// A bench meter on the network.
-    Scpi(String, f64),
+    /// A bench meter on the network, or on a serial port.
+    Scpi(Address, f64),
+    /// Nordic's Power Profiler Kit II, on the serial port that is named, or the one there is.
+    Ppk2(Option<String>, f64),
     /// A sensor that the kernel reads: `curr1_input`, in milliampere.
     Hwmon(PathBuf, f64),
+}
+
+/// Where a meter that speaks SCPI is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// Host and port.
+    Net(String),
+    /// A serial port and its rate.
+    Port(String, u32),
 }
 
 fn usage(what: &str) -> Fail {
     Fail::Usage {
         what: what.to_owned(),
-        help: "Write csv:FILE, scpi:HOST[:5025] or hwmon:/sys/class/hwmon/hwmonN/curr1_input, and --volts where the voltage is not in the file.".into(),
+        help: "Write csv:FILE, ppk2[:PORT], scpi:HOST[:5025], scpi:/dev/ttyUSB0[@9600] or hwmon:/sys/class/hwmon/hwmonN/curr1_input, and --volts where the voltage is not in the file.".into(),
     }
 }
 
@@ -47,6 +64,13 @@ impl Meter {
         match text.split_once(':') {
             Some(("csv", path)) => Ok(Self::Csv(path.into(), volts)),
             Some(("hwmon", path)) => Ok(Self::Hwmon(path.into(), needed()?)),
+            Some(("ppk2", port)) => Ok(Self::Ppk2(Some(port.to_owned()), needed()?)),
+            None if text == "ppk2" => Ok(Self::Ppk2(None, needed()?)),
+            Some(("scpi", port)) if port.starts_with("/dev/") || port.starts_with("COM") => {
+                let (port, rate) = port.split_once('@').unwrap_or((port, "9600"));
+                let rate = rate.parse().map_err(|_| usage("that is no rate"))?;
+                Ok(Self::Scpi(Address::Port(port.to_owned(), rate), needed()?))
+            }
             Some(("scpi", host)) => {
                 let has_port = host
                     .rsplit(':')
@@ -56,7 +80,7 @@ impl Meter {
                     true => host.to_owned(),
                     false => format!("{host}:{}", scpi::PORT),
                 };
-                Ok(Self::Scpi(address, needed()?))
+                Ok(Self::Scpi(Address::Net(address), needed()?))
             }
             _ => Err(usage(&format!("`{text}` is no meter"))),
         }
@@ -74,6 +98,13 @@ impl Meter {
                     sensor(&path)
                 };
                 Watcher::start(Box::new(read), *volts, real_time()).map(Some)
+            }
+            Self::Ppk2(port, volts) => {
+                let link = match port {
+                    Some(path) => open_path(path, KIT_RATE)?,
+                    None => kit_there()?,
+                };
+                watch_kit(link, *volts).map(Some)
             }
             Self::Scpi(address, volts) => {
                 let mut line = Line::open(address)?;
@@ -107,38 +138,105 @@ fn sensor(path: &Path) -> Result<f64, Fail> {
     Ok(value / 1e3)
 }
 
-/// A conversation in lines.
-struct Line {
-    reader: BufReader<TcpStream>,
+/// A conversation in lines, over the network or a serial port.
+enum Line {
+    Net(BufReader<TcpStream>),
+    Port(Box<dyn Link>, Vec<u8>),
 }
 
 impl Line {
-    fn open(address: &str) -> Result<Self, Fail> {
+    fn open(address: &Address) -> Result<Self, Fail> {
+        let address = match address {
+            Address::Port(path, rate) => {
+                return Ok(Self::Port(open_path(path, *rate)?, Vec::new()));
+            }
+            Address::Net(address) => address,
+        };
         let meter = |error: std::io::Error| meter(&format!("{address}: {error}"));
         let stream = TcpStream::connect(address).map_err(meter)?;
         stream.set_read_timeout(Some(PATIENCE)).map_err(meter)?;
         stream.set_write_timeout(Some(PATIENCE)).map_err(meter)?;
         stream.set_nodelay(true).map_err(meter)?;
-        Ok(Self {
-            reader: BufReader::new(stream),
-        })
+        Ok(Self::Net(BufReader::new(stream)))
     }
 
     fn ask(&mut self, question: &str) -> Result<String, Fail> {
         let failed = |error: std::io::Error| meter(&error.to_string());
         let line = format!("{question}\n");
-        self.reader
-            .get_mut()
-            .write_all(line.as_bytes())
-            .map_err(failed)?;
         let mut answer = Vec::new();
-        let mut limited = self.reader.by_ref().take(ANSWER);
-        limited.read_until(b'\n', &mut answer).map_err(failed)?;
+        match self {
+            Self::Net(reader) => {
+                let written = reader.get_mut().write_all(line.as_bytes());
+                written.map_err(failed)?;
+                let mut limited = reader.by_ref().take(ANSWER);
+                limited.read_until(b'\n', &mut answer).map_err(failed)?;
+            }
+            Self::Port(link, rest) => {
+                link.send(line.as_bytes())?;
+                let until = link.now() + PATIENCE;
+                loop {
+                    if let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                        answer = rest.drain(..=end).collect();
+                        break;
+                    }
+                    match link.wait(until)? {
+                        Some(Heard::Bytes(bytes)) if rest.len() < ANSWER as usize => {
+                            rest.extend(bytes);
+                        }
+                        _ => break,
+                    }
+                }
+            }
+        }
         if answer.last() != Some(&b'\n') {
             return Err(meter("it ended in the middle of an answer"));
         }
         Ok(String::from_utf8_lossy(&answer).into_owned())
     }
+}
+
+/// The one kit that is plugged in.
+fn kit_there() -> Result<Box<dyn Link>, Fail> {
+    let bus = NativeBus::new("omv bench");
+    let kits = bus.list()?.into_iter();
+    let mut kits = kits.filter(|seen| (seen.vid, seen.pid) == ppk2::USB);
+    let kit = kits.next().ok_or_else(|| meter("no kit is plugged in"))?;
+    if kits.next().is_some() {
+        return Err(usage("several kits are plugged in"));
+    }
+    let mut device = bus.open(&kit)?;
+    Ok(device.link(Function::Console { baud: KIT_RATE })?)
+}
+
+/// Asks a kit for its calibration and takes its samples until it is told to stop.
+fn watch_kit(mut link: Box<dyn Link>, volts: f64) -> Result<Watcher, Fail> {
+    let mut host = ppk2::Host::new(volts);
+    link.send(&host.begin())?;
+    let until = link.now() + PATIENCE;
+    while !host.is_measuring() {
+        let Some(Heard::Bytes(bytes)) = link.wait(until)? else {
+            return Err(meter("it does not say its calibration"));
+        };
+        let words = host.hear(&bytes).map_err(Fail::Bench)?;
+        if !words.is_empty() {
+            link.send(&words)?;
+        }
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&stop);
+    let thread = std::thread::spawn(move || {
+        while !asked.load(Ordering::Relaxed) {
+            match link.wait(link.now() + LOOK)? {
+                Some(Heard::Bytes(bytes)) => drop(host.hear(&bytes).map_err(Fail::Bench)?),
+                Some(_) => return Err(meter("it left")),
+                None => {}
+            }
+        }
+        link.send(&ppk2::STOP)?;
+        host.finish().map_err(Fail::Bench)
+    });
+    let rate = 1.0 / ppk2::PERIOD / f64::from(ppk2::AVERAGED);
+    Ok(Watcher { stop, thread, rate })
 }
 
 type Reading = Box<dyn FnMut() -> Result<f64, Fail> + Send>;
@@ -274,7 +372,7 @@ mod tests {
     #[test]
     fn a_virtual_meter_gives_the_known_energy_within_one_per_cent() {
         let (address, micros) = virtual_meter(|t| format!("{:+.6E}\n", current(t)));
-        let mut line = Line::open(&address).unwrap();
+        let mut line = Line::open(&Address::Net(address)).unwrap();
         assert_eq!(
             scpi::name(&line.ask(scpi::WHO).unwrap()).unwrap(),
             "ACME VIRTUAL"
@@ -297,6 +395,96 @@ mod tests {
         assert!(off.abs() < 0.01, "off by {off}: {found:?}");
     }
 
+    /// A link to a meter in memory. Its clock moves with what is heard.
+    struct Wire<A> {
+        answer: A,
+        waiting: Vec<u8>,
+        /// Most bytes that come at once.
+        cut: usize,
+        now: Arc<AtomicU64>,
+    }
+
+    impl<A: FnMut(&[u8], f64) -> Vec<u8> + Send> Link for Wire<A> {
+        fn now(&self) -> Duration {
+            Duration::from_micros(self.now.load(Ordering::SeqCst))
+        }
+
+        fn send(&mut self, frame: &[u8]) -> Result<(), omv_link::LinkError> {
+            let now = self.now().as_secs_f64();
+            let answer = (self.answer)(frame, now);
+            self.waiting.extend(answer);
+            Ok(())
+        }
+
+        fn wait(&mut self, _until: Duration) -> Result<Option<Heard>, omv_link::LinkError> {
+            let micros = self.now.fetch_add(500, Ordering::SeqCst) + 500;
+            let more = (self.answer)(&[], micros as f64 / 1e6);
+            self.waiting.extend(more);
+            let count = self.waiting.len().min(self.cut);
+            let bytes: Vec<u8> = self.waiting.drain(..count).collect();
+            Ok((!bytes.is_empty()).then_some(Heard::Bytes(bytes)))
+        }
+    }
+
+    #[test]
+    fn a_virtual_kit_gives_the_known_energy_within_one_per_cent() {
+        const TEXT: &str = "R0: 1031.64\nR1: 101.65\nR2: 10.15\nR3: 0.94\nR4: 0.043\nEND\n";
+        let now = Arc::new(AtomicU64::new(0));
+        let mut kit = ppk2::Kit::new(TEXT).unwrap();
+        let mut sent = 0_u64;
+        let answer = move |bytes: &[u8], seconds: f64| {
+            let mut out = kit.hear(bytes);
+            while (sent as f64) * ppk2::PERIOD < seconds {
+                let amperes = current(sent as f64 * ppk2::PERIOD);
+                match kit.sample(amperes) {
+                    Some(sample) => out.extend(sample),
+                    None => {
+                        sent = (seconds / ppk2::PERIOD) as u64;
+                        break;
+                    }
+                }
+                sent += 1;
+            }
+            out
+        };
+        let wire = Wire {
+            answer,
+            waiting: Vec::new(),
+            cut: 203,
+            now: Arc::clone(&now),
+        };
+        let watcher = watch_kit(Box::new(wire), VOLTS).unwrap();
+        assert!((watcher.rate() - 10_000.0).abs() < 1.0);
+        let end = ((marks().last / 1e6 + 13.0 * CHIP + 1.0) * 1e6) as u64;
+        while now.load(Ordering::SeqCst) < end {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let found = energy(&watcher.finish().unwrap(), &marks()).unwrap();
+        let off = found.per_inference / (0.04 * VOLTS * BUSY * 1e3) - 1.0;
+        assert!(off.abs() < 0.01, "off by {off}: {found:?}");
+    }
+
+    #[test]
+    fn a_meter_on_a_serial_port_answers_in_lines_cut_anywhere() {
+        let answer = |bytes: &[u8], _| match bytes {
+            b"*IDN?\n" => b"ACME,SERIAL,1,1.0\r\n".to_vec(),
+            b"MEAS:CURR?\n" => [&b"+1.5E-01"[..], &[b' '; 90], b"\r\n"].concat(),
+            _ => Vec::new(),
+        };
+        let wire = Wire {
+            answer,
+            waiting: Vec::new(),
+            cut: 61,
+            now: Arc::default(),
+        };
+        let mut line = Line::Port(Box::new(wire), Vec::new());
+        let name = scpi::name(&line.ask(scpi::WHO).unwrap()).unwrap();
+        assert_eq!(name, "ACME SERIAL");
+        let reading = scpi::reading(&line.ask(scpi::CURRENT).unwrap()).unwrap();
+        assert_eq!(reading, 0.15);
+        assert_eq!(line.ask("SILENCE").unwrap_err().code(), "meter");
+    }
+
     #[test]
     fn a_meter_that_says_something_else_is_an_error() {
         for answers in [
@@ -317,10 +505,15 @@ mod tests {
             assert!(Meter::parse(text, None).is_err(), "{text}");
         }
         assert!(Meter::parse("scpi:host", Some(500.0)).is_err());
-        let Meter::Scpi(address, _) = Meter::parse("scpi:host", Some(5.0)).unwrap() else {
-            panic!("a network meter");
+        let address = |text: &str| match Meter::parse(text, Some(5.0)).unwrap() {
+            Meter::Scpi(address, _) => address,
+            _ => panic!("{text}"),
         };
-        assert_eq!(address, "host:5025");
+        assert_eq!(address("scpi:host"), Address::Net("host:5025".into()));
+        let port = Address::Port("/dev/ttyUSB0".into(), 115_200);
+        assert_eq!(address("scpi:/dev/ttyUSB0@115200"), port);
+        assert!(Meter::parse("ppk2", Some(5.0)).is_ok());
+        assert!(Meter::parse("ppk2", None).is_err());
     }
 
     #[test]

@@ -1,18 +1,22 @@
 //! `omv bench`: how long pictures and predictions take on a camera, and what they cost.
 
 mod files;
+mod link;
 mod meter;
 
 use std::path::Path;
 use std::time::Duration;
 
 use omv_bench::{Comparison, Reader, Run, Size, Verdict, Window, Wish, compare, script, table};
+use omv_camera::files::SaveError;
 use omv_camera::session::{Ended, Limits, Options, Session};
+use omv_fat::Refusal;
 use omv_plan::{model::suit, sha256};
 use serde_json::json;
 
 use self::meter::{Meter, Watcher};
 use crate::bench::Bench as Buses;
+use crate::camera_files;
 use crate::cli::{Bench, BenchCommand, Common, Measure};
 use crate::fail::Fail;
 use crate::files as sources;
@@ -21,6 +25,10 @@ use crate::signals::stop_on_interrupt;
 
 /// The longest a measurement may take.
 const LONGEST: Duration = Duration::from_secs(3600);
+/// What a copy that is removed afterwards is called.
+const BORROWED: &str = "omv_bench.tflite";
+/// Room that a disk has to keep.
+const SPARE: u64 = 16 << 10;
 /// A measurement prints less.
 const TEXT: usize = 64 << 20;
 
@@ -38,6 +46,7 @@ pub fn run(common: &Common, args: &Bench, output: &Output) -> Result<u8, Fail> {
             show(&run, &args.measure, output)?;
             Ok(0)
         }
+        Some(BenchCommand::Link) => link::run(common, output).map(|()| 0),
         None => measured(common, &args.measure, output).map(|()| 0),
     }
 }
@@ -55,10 +64,13 @@ fn measured(common: &Common, args: &Measure, output: &Output) -> Result<(), Fail
     let simulated = looked.found.seen.simulated;
     let session = Session::open(&looked, Options::default())?;
     let firmware = session.info().firmware();
-    let (model, hash) = match args.model.as_deref() {
-        None => (None, None),
+    let guest = match args.model.as_deref() {
+        None => Guest::default(),
         // A path on the camera; its content is the camera's to judge.
-        Some(path) if path.starts_with('/') => (Some(path.to_owned()), None),
+        Some(path) if is_on_camera(path) => Guest {
+            path: Some(path.trim_start_matches(':').to_owned()),
+            ..Guest::default()
+        },
         Some(path) => {
             let bytes = sources::read(Path::new(path))?;
             let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
@@ -66,14 +78,13 @@ fn measured(common: &Common, args: &Measure, output: &Output) -> Result<(), Fail
             if let Some(refusal) = suit.refusal() {
                 return Err(refusal.clone().into());
             }
-            let at = args.at.clone().unwrap_or_else(|| format!("/sdcard/{name}"));
-            (Some(at), Some(sha256(&bytes)))
+            Guest::invite(&session, name, &bytes, args.at.as_deref())?
         }
     };
     let watcher = meter.as_ref().map(Meter::watch).transpose()?.flatten();
     let rate = watcher.as_ref().map_or(1000.0, Watcher::rate);
     let wish = Wish {
-        model: model.clone(),
+        model: guest.path.clone(),
         sizes,
         pixels: args
             .pixformat
@@ -105,14 +116,16 @@ fn measured(common: &Common, args: &Measure, output: &Output) -> Result<(), Fail
     know("link", looked.found.seen.place.to_string());
     know("script", sha256(source.as_bytes()));
     know("host", format!("omv {}", env!("CARGO_PKG_VERSION")));
-    if let Some(model) = model {
+    if let Some(model) = guest.name.clone().or(guest.path.clone()) {
         know("network", model);
     }
-    if let Some(hash) = hash {
+    if let Some(hash) = guest.hash.clone() {
         know("sha-256", hash);
     }
+    let left = guest.leave(&session);
     session.close();
     buses.keep()?;
+    left?;
     if let Some(meter) = &meter {
         energy(&mut run, meter, watcher)?;
     }
@@ -121,6 +134,65 @@ fn measured(common: &Common, args: &Measure, output: &Output) -> Result<(), Fail
         Some(what) if output.json => Err(Fail::Raised { what }),
         Some(what) => show(&run, args, output).and(Err(Fail::Raised { what })),
         None => show(&run, args, output),
+    }
+}
+
+/// Whether a path is one of the camera: it says so with a colon, or this computer has no such file.
+fn is_on_camera(path: &str) -> bool {
+    path.starts_with(':') || (path.starts_with('/') && !Path::new(path).exists())
+}
+
+/// The network that is measured, and what has to be tidied up afterwards.
+#[derive(Default)]
+struct Guest {
+    /// Where it lies on the camera.
+    path: Option<String>,
+    /// What it is called here.
+    name: Option<String>,
+    hash: Option<String>,
+    /// Whether it was only put there for this.
+    borrowed: bool,
+}
+
+impl Guest {
+    /// Finds a file of this computer on the camera by its content, or puts a copy there.
+    fn invite(session: &Session, name: &str, bytes: &[u8], at: Option<&str>) -> Result<Self, Fail> {
+        let hash = sha256(bytes);
+        let roots = camera_files::roots(session)?;
+        let usual = roots.iter().map(|root| format!("{}/{name}", root.path));
+        let places = match at {
+            Some(path) => vec![path.to_owned()],
+            None => usual.chain([format!("/rom/{name}")]).collect(),
+        };
+        let mut guest = Self {
+            path: None,
+            name: Some(name.to_owned()),
+            hash: Some(hash.clone()),
+            borrowed: false,
+        };
+        for path in &places {
+            if camera_files::hash(session, path)?.as_deref() == Some(&*hash) {
+                guest.path = Some(path.clone());
+                return Ok(guest);
+            }
+        }
+        let need = bytes.len() as u64;
+        let roomy = roots.iter().find(|root| root.free > need + SPARE);
+        let free = roots.iter().map(|root| root.free).max().unwrap_or(0);
+        let full = || Fail::Camera(SaveError::Refused(Refusal::Full { need, free }).into());
+        let path = format!("{}/{BORROWED}", roomy.ok_or_else(full)?.path);
+        camera_files::put(session, &path, bytes)?;
+        guest.path = Some(path);
+        guest.borrowed = true;
+        Ok(guest)
+    }
+
+    /// Leaves the camera as it was found.
+    fn leave(&self, session: &Session) -> Result<(), Fail> {
+        match &self.path {
+            Some(path) if self.borrowed => camera_files::remove(session, path),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -152,6 +224,9 @@ fn show(run: &Run, args: &Measure, output: &Output) -> Result<(), Fail> {
     if args.csv {
         for line in omv_bench::csv(run).lines() {
             output.line(&clean(line))?;
+        }
+        for trouble in &run.trouble {
+            eprintln!("{}", clean(trouble));
         }
         return Ok(());
     }

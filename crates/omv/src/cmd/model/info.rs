@@ -1,21 +1,33 @@
 //! `omv model info`: everything about a model file that can be known without a camera.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use omv_boards::{Board, Version};
+use omv_camera::files::SaveError;
+use omv_camera::session::{Options, Session};
+use omv_fat::Refusal;
 use omv_plan::model::{Finding, Suit, export, suit};
 
 use super::report::Report;
+use crate::bench::Bench as Buses;
+use crate::camera_files;
 use crate::cli::{Common, ModelInfo};
 use crate::cmd::work;
 use crate::fail::Fail;
 use crate::files;
 use crate::output::{Output, clean, size};
+use crate::signals::stop_on_interrupt;
 
 /// Runs the command.
-pub fn run(_common: &Common, args: &ModelInfo, output: &Output) -> Result<(), Fail> {
+pub fn run(common: &Common, args: &ModelInfo, output: &Output) -> Result<(), Fail> {
     let board = work::board(args.board.as_deref())?;
     let version = args.firmware.as_deref().map(version).transpose()?;
+    if let Some(path) = args.file.to_str().and_then(|file| file.strip_prefix(':')) {
+        let (bytes, own, says) = on_camera(common, path)?;
+        let (board, version) = (board.unwrap_or(own), version.or(says));
+        return tell(path, &bytes, Some(board), version, output);
+    }
     let mut source = files::open(&args.file)?;
     let (name, bytes) = match source.names().as_slice() {
         // A file by itself is what it is, whatever it is called: networks of ST's keep the name.
@@ -29,7 +41,37 @@ pub fn run(_common: &Common, args: &ModelInfo, output: &Output) -> Result<(), Fa
             (export.model_name, export.model)
         }
     };
-    let report = Report::new(&name, &bytes)?;
+    tell(&name, &bytes, board, version, output)
+}
+
+/// A file of the camera, with the board and release it lies on.
+fn on_camera(
+    common: &Common,
+    path: &str,
+) -> Result<(Vec<u8>, &'static Board, Option<Version>), Fail> {
+    let buses = Buses::new(common, "omv model info", stop_on_interrupt())?;
+    let looked = buses.camera(None, Duration::ZERO, &mut |_| {})?;
+    let says = looked.firmware().and_then(|version| version.parse().ok());
+    let session = Session::open(&looked, Options::default())?;
+    if !camera_files::exists(&session, path)? {
+        return Err(Fail::Camera(
+            SaveError::Refused(Refusal::Missing(path.to_owned())).into(),
+        ));
+    }
+    let bytes = camera_files::get(&session, path)?;
+    session.close();
+    buses.keep()?;
+    Ok((bytes, looked.board, says))
+}
+
+fn tell(
+    name: &str,
+    bytes: &[u8],
+    board: Option<&'static Board>,
+    version: Option<Version>,
+    output: &Output,
+) -> Result<(), Fail> {
+    let report = Report::new(name, bytes)?;
     let boards: Vec<&Board> = match board {
         Some(board) => vec![board],
         None => omv_boards::all()
@@ -45,10 +87,10 @@ pub fn run(_common: &Common, args: &ModelInfo, output: &Output) -> Result<(), Fa
             (None, None) => eras(one).into_iter().rev().take(1).collect(),
         };
         if versions.is_empty() {
-            suits.push((one, suit(&name, &bytes, one, None)?));
+            suits.push((one, suit(name, bytes, one, None)?));
         }
         for version in versions {
-            suits.push((one, suit(&name, &bytes, one, Some(version))?));
+            suits.push((one, suit(name, bytes, one, Some(version))?));
         }
     }
     if output.json {

@@ -1,0 +1,2 @@
+# `ulab`: of its arrays what scripts around networks use.
+import _numpy as numpy

@@ -1,0 +1,266 @@
+//! Files of a running camera, read and written by scripts on the camera itself: what it sees is what
+//! its next start will find.
+//!
+//! ```text
+//!   put: pieces --> NAME.part --hash--> NAME --soft reboot, hash again-->  done, or an error
+//! ```
+
+use omv_camera::files::SaveError;
+use omv_camera::session::{Ended, Limits, Session};
+use omv_plan::sha256;
+use serde_json::Value;
+use std::time::Duration;
+
+use crate::fail::Fail;
+
+/// What marks a script's records among other text.
+const MARK: &str = "OMV!";
+/// Bytes that go in one script: small boards have to compile it.
+const PIECE: usize = 4 << 10;
+/// Bytes in one line of a script, and of what one prints: the smallest ring has 512, and a byte takes
+/// two digits.
+const LINE: usize = 192;
+/// The longest a script may take.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Larger files are on no camera's disk.
+const LARGEST: usize = 64 << 20;
+
+/// Names of modules differ by era.
+const HEAD: &str = "\
+import os
+try:
+    import binascii
+except ImportError:
+    import ubinascii as binascii
+try:
+    import hashlib
+except ImportError:
+    import uhashlib as hashlib
+try:
+    import json
+except ImportError:
+    import ujson as json
+def say(**record):
+    print('OMV!' + json.dumps(record))
+def sync():
+    if hasattr(os, 'sync'):
+        os.sync()
+def size(path):
+    try:
+        return os.stat(path)[6]
+    except OSError:
+        return None
+def digest(path):
+    try:
+        file = open(path, 'rb')
+    except OSError:
+        return None
+    h = hashlib.sha256()
+    while True:
+        block = file.read(1024)
+        if not block:
+            break
+        h.update(block)
+    file.close()
+    return binascii.hexlify(h.digest()).decode()
+";
+
+/// Text as Python reads it.
+pub fn quoted(text: &str) -> String {
+    let mut out = String::from("'");
+    for letter in text.chars() {
+        match letter {
+            '\'' | '\\' => out.extend(['\\', letter]),
+            c if c.is_control() => out.push_str(&format!("\\x{:02x}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out.push('\'');
+    out
+}
+
+/// Runs a script and gives the records it says.
+pub fn ask(session: &Session, script: &str) -> Result<Vec<Value>, Fail> {
+    let limits = Limits::default().time(PATIENCE).text(LARGEST * 2);
+    let said = session.execute(script.as_bytes(), &limits)?;
+    if let Ended::Raised(traceback) = &said.ended {
+        let what = format!("{}: {}", traceback.kind, traceback.message);
+        return Err(Fail::Raised { what });
+    }
+    let text = said.text_lossy();
+    let marked = text.lines().filter_map(|line| line.split_once(MARK));
+    let records = marked.filter_map(|(_, record)| serde_json::from_str(record.trim()).ok());
+    Ok(records.collect())
+}
+
+/// The same, for a script that says one record.
+fn ask_one(session: &Session, script: &str) -> Result<Value, Fail> {
+    let records = ask(session, &format!("{HEAD}{script}"))?;
+    records.into_iter().next().ok_or_else(|| Fail::Usage {
+        what: "the camera executed nothing of the script".into(),
+        help: "A virtual camera needs an interpreter: README, \"A running camera\".".into(),
+    })
+}
+
+/// Where files can lie on a camera.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Root {
+    /// `/sdcard`, `/flash`; empty where the only disk is the root.
+    pub path: String,
+    /// `sd`, `flash`; `disk` where the camera does not say which it is.
+    pub kind: &'static str,
+    /// Bytes nobody uses.
+    pub free: u64,
+}
+
+/// The disks that the camera has mounted, the one it starts from first.
+pub fn roots(session: &Session) -> Result<Vec<Root>, Fail> {
+    // Where the only disk is the root, every path "has" room: the working folder tells which it is.
+    let script = "found = []\nnames = os.listdir('/')\npaths = ['/' + n for n in ('sdcard', 'sd', 'flash') if n in names]\nfor path in ['/'] if os.getcwd() == '/' else paths:\n    v = os.statvfs(path)\n    found.append([path, v[0] * v[3]])\nsay(found=found)\n";
+    let told = ask_one(session, script)?;
+    let found = told.get("found").and_then(Value::as_array);
+    let mut roots = Vec::new();
+    for one in found.into_iter().flatten() {
+        let path = one.get(0).and_then(Value::as_str).unwrap_or_default();
+        let free = one.get(1).and_then(Value::as_u64).unwrap_or(0);
+        let kind = match path {
+            "/sdcard" | "/sd" => "sd",
+            "/flash" => "flash",
+            _ => "disk",
+        };
+        let path = path.trim_end_matches('/').to_owned();
+        roots.push(Root { path, kind, free });
+    }
+    Ok(roots)
+}
+
+/// The SHA-256 that the camera computes of a file; none if it is not there.
+pub fn hash(session: &Session, path: &str) -> Result<Option<String>, Fail> {
+    let told = ask_one(session, &format!("say(hash=digest({}))\n", quoted(path)))?;
+    Ok(told.get("hash").and_then(Value::as_str).map(str::to_owned))
+}
+
+/// Writes a file so that the old one stays until the new one is whole, and has the camera hash it
+/// by its final name after the disk was mounted anew.
+pub fn put(session: &Session, path: &str, bytes: &[u8]) -> Result<(), Fail> {
+    let part = format!("{path}.part");
+    let pieces: Vec<&[u8]> = match bytes.is_empty() {
+        true => vec![&[]],
+        false => bytes.chunks(PIECE).collect(),
+    };
+    for (index, piece) in pieces.into_iter().enumerate() {
+        let mode = if index == 0 { "wb" } else { "ab" };
+        let lines = piece
+            .chunks(LINE)
+            .map(|line| format!("    '{}',\n", hex(line)));
+        let lines: String = lines.collect();
+        let script = format!(
+            "with open({}, '{mode}') as file:\n  for text in (\n{lines}    ):\n    file.write(binascii.unhexlify(text))\nsync()\nsay(size=size({}))\n",
+            quoted(&part),
+            quoted(&part)
+        );
+        ask_one(session, &script)?;
+    }
+    let wanted = sha256(bytes);
+    let script = format!(
+        "h = digest({part})\nif h == '{wanted}':\n    if size({path}) is not None:\n        os.remove({path})\n    os.rename({part}, {path})\n    sync()\nsay(hash=h)\n",
+        part = quoted(&part),
+        path = quoted(path)
+    );
+    let told = ask_one(session, &script)?;
+    let first = told.get("hash").and_then(Value::as_str);
+    // Between two scripts the camera mounts its disk anew: this is what its next start sees.
+    if first == Some(&*wanted) && hash(session, path)?.as_deref() == Some(&*wanted) {
+        return Ok(());
+    }
+    let place = if first == Some(&*wanted) {
+        path
+    } else {
+        &*part
+    };
+    let there = get(session, place)?;
+    let differs = there.iter().zip(bytes).position(|(a, b)| a != b);
+    let offset = differs.unwrap_or(there.len().min(bytes.len())) as u64;
+    Err(Fail::Camera(
+        SaveError::Returned {
+            file: path.to_owned(),
+            offset,
+        }
+        .into(),
+    ))
+}
+
+/// Reads a file.
+pub fn get(session: &Session, path: &str) -> Result<Vec<u8>, Fail> {
+    let script = format!(
+        "{HEAD}import time\nsay(size=size({path}))\nwith open({path}, 'rb') as file:\n  while True:\n    block = file.read({LINE})\n    if not block:\n        break\n    say(b=binascii.hexlify(block).decode())\n    time.sleep_ms(8)\nsay(hash=digest({path}))\n",
+        path = quoted(path)
+    );
+    let records = ask(session, &script)?;
+    let damaged = || Fail::Raised {
+        what: format!("nothing whole: {path} did not arrive as the camera has it"),
+    };
+    let blocks = records
+        .iter()
+        .filter_map(|record| record.get("b")?.as_str());
+    let mut bytes = Vec::new();
+    for block in blocks {
+        bytes.extend(unhex(block).ok_or_else(damaged)?);
+    }
+    let hash = records
+        .iter()
+        .find_map(|record| record.get("hash")?.as_str());
+    match hash == Some(&*sha256(&bytes)) {
+        true => Ok(bytes),
+        false => Err(damaged()),
+    }
+}
+
+/// Whether a file is there.
+pub fn exists(session: &Session, path: &str) -> Result<bool, Fail> {
+    let told = ask_one(session, &format!("say(size=size({}))\n", quoted(path)))?;
+    Ok(told.get("size").is_some_and(|size| !size.is_null()))
+}
+
+/// Removes a file.
+pub fn remove(session: &Session, path: &str) -> Result<(), Fail> {
+    let path = quoted(path);
+    ask_one(
+        session,
+        &format!("os.remove({path})\nsync()\nsay(ok=True)\n"),
+    )
+    .map(|_| ())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let pairs = text.as_bytes().chunks(2);
+    let byte = |pair: &[u8]| {
+        let digits = pair.len() == 2 && pair.iter().all(u8::is_ascii_hexdigit);
+        let text = std::str::from_utf8(pair).ok().filter(|_| digits)?;
+        u8::from_str_radix(text, 16).ok()
+    };
+    pairs.map(byte).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_survive_as_text() {
+        let all: Vec<u8> = (0..=255).collect();
+        assert_eq!(unhex(&hex(&all)).unwrap(), all);
+        for bad in ["0", "0g", "+1", "\u{e4}"] {
+            assert_eq!(unhex(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_a_python_string_whatever_is_in_it() {
+        assert_eq!(quoted("/sd card/it's\n"), "'/sd card/it\\'s\\x0a'");
+    }
+}

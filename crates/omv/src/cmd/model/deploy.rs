@@ -1,0 +1,252 @@
+//! `omv model deploy`: a network and its labels onto a camera, and one prediction with them.
+//!
+//! ```text
+//!   read, check against this camera  -- refused: exit 9, nothing was written
+//!   choose the disk, write, have the camera hash what its next start will find
+//!   run one prediction and show its labels and scores
+//! ```
+
+use std::time::Duration;
+
+use omv_boards::Version;
+use omv_camera::files::SaveError;
+use omv_camera::session::{Options, Session};
+use omv_fat::Refusal;
+use omv_plan::model::label_file;
+use omv_plan::sha256;
+use serde_json::{Value, json};
+
+use super::source::{self, Given, Judged};
+use crate::bench::Bench as Buses;
+use crate::camera_files::{self, Root, quoted};
+use crate::cli::{Common, ModelDeploy, ModelPlace};
+use crate::fail::Fail;
+use crate::output::{Output, clean, size};
+use crate::signals::stop_on_interrupt;
+
+/// What a network sees, once or for ever.
+const LOOK: &str = include_str!("look.py");
+/// Room that a disk has to keep.
+const SPARE: u64 = 16 << 10;
+
+/// A file that was put there.
+struct Put {
+    what: &'static str,
+    path: String,
+    bytes: usize,
+    sha256: String,
+}
+
+/// Runs the command.
+pub fn run(common: &Common, args: &ModelDeploy, output: &Output) -> Result<(), Fail> {
+    let given = source::open(&args.file, args.labels.as_deref())?;
+    let stem = stem(&given, args.name.as_deref())?;
+    let buses = Buses::new(common, "omv model deploy", stop_on_interrupt())?;
+    let looked = buses.camera(None, Duration::ZERO, &mut |_| {})?;
+    let simulated = looked.found.seen.simulated;
+    let version: Option<Version> = looked.firmware().and_then(|version| version.parse().ok());
+    let judged = given.judge(looked.board, version)?;
+    let session = Session::open(&looked, Options::default())?;
+    let roots = camera_files::roots(&session)?;
+    let needed = given.bytes.len() as u64 + SPARE;
+    let root = choose(&roots, args.to, needed)?;
+    let (put, kept) = write(&session, &given, &judged, root, &stem, args)?;
+    let model = format!("{}/{stem}.tflite", root.path);
+    let labels = (!judged.labels.is_empty()).then(|| format!("{}/{stem}.txt", root.path));
+    let predicted = predict(&session, &model, labels.as_deref());
+    let firmware = session.info().firmware();
+    session.close();
+    buses.keep()?;
+    let looks_for = label_file(&model, version);
+    if output.json {
+        let files = put.iter().map(|one| {
+            json!({ "what": one.what, "path": one.path, "bytes": one.bytes, "sha256": one.sha256 })
+        });
+        let (prediction, trouble) = match &predicted {
+            Ok(records) => (Some(records), None),
+            Err(fail) => (None, Some(fail.message())),
+        };
+        return output.result(json!({
+            "camera": looked.found.label(), "board": looked.board.name, "firmware": firmware,
+            "simulated": simulated, "place": root.kind, "files": files.collect::<Vec<_>>(),
+            "labels": judged.labels, "label_file": looks_for, "notes": judged.notes,
+            "main_kept": kept, "prediction": prediction, "prediction_trouble": trouble,
+        }));
+    }
+    let title = &looked.board.title;
+    output.line(&clean(&format!("{title} runs firmware {firmware}")))?;
+    for one in &put {
+        let line = format!(
+            "  {:<8} {} ({}), read back by the camera",
+            one.what,
+            one.path,
+            size(one.bytes as u64)
+        );
+        output.line(&clean(&line))?;
+    }
+    for note in &judged.notes {
+        output.line(&clean(&format!("  note     {note}")))?;
+    }
+    if looks_for.is_none() && labels.is_some() {
+        output.line("  labels   this firmware reads none by itself: the script has to")?;
+    }
+    if kept {
+        output.line("  main.py  is another one and was kept; --replace-main replaces it")?;
+    }
+    show(&predicted, simulated, output)
+}
+
+fn show(
+    predicted: &Result<Vec<Value>, Fail>,
+    simulated: bool,
+    output: &Output,
+) -> Result<(), Fail> {
+    let records = match predicted {
+        Ok(records) => records,
+        // It lies there and is whole; that it cannot be fed a picture is worth a line, not a failure.
+        Err(fail) => {
+            let line = format!("  predicts nothing from a picture: {}", fail.message());
+            return output.line(&clean(&line));
+        }
+    };
+    let mark = if simulated { ", simulated" } else { "" };
+    for record in records {
+        let number = |key: &str| record.get(key).and_then(Value::as_f64);
+        let line = match (record.get("label").and_then(Value::as_str), number("score")) {
+            (Some(label), Some(score)) => match (number("x"), number("y")) {
+                (Some(x), Some(y)) => format!("  sees     {label} {score:.3} at {x:.0}, {y:.0}"),
+                _ => format!("  score    {label} {score:.3}"),
+            },
+            _ => match (number("micros"), number("found")) {
+                (Some(micros), Some(found)) => format!(
+                    "One prediction found {found:.0} and took {:.1} ms{mark}.",
+                    micros / 1e3
+                ),
+                _ => continue,
+            },
+        };
+        output.line(&clean(&line))?;
+    }
+    Ok(())
+}
+
+/// The name the files get. A dot in it would lead the camera to another label file.
+fn stem(given: &Given, named: Option<&str>) -> Result<String, Fail> {
+    let plain = |name: &str| {
+        let letters = name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+        letters && (1..=32).contains(&name.len())
+    };
+    if let Some(name) = named {
+        return match plain(name) {
+            true => Ok(name.to_owned()),
+            false => Err(Fail::Usage {
+                what: format!("`{name}` is no name for a network on a camera"),
+                help: "Use up to 32 letters, digits, _ and -; the ending is added.".into(),
+            }),
+        };
+    }
+    let base = given.base();
+    let stem = base.strip_suffix(".tflite").unwrap_or(base);
+    let letters = stem
+        .chars()
+        .map(|c| match c.is_ascii_alphanumeric() || c == '-' {
+            true => c,
+            false => '_',
+        });
+    let stem: String = letters.take(32).collect();
+    Ok(if stem.is_empty() {
+        "model".to_owned()
+    } else {
+        stem
+    })
+}
+
+fn choose(roots: &[Root], wanted: ModelPlace, needed: u64) -> Result<&Root, Fail> {
+    let fits = |root: &&Root| match wanted {
+        ModelPlace::Auto => true,
+        // Before 4.6.20 there is one disk, and the camera does not say which.
+        ModelPlace::Sd => root.kind != "flash",
+        ModelPlace::Flash => root.kind != "sd",
+    };
+    let named: Vec<&Root> = roots.iter().filter(fits).collect();
+    let roomy = named.iter().find(|root| root.free >= needed);
+    let most = named.iter().map(|root| root.free).max();
+    roomy.copied().ok_or_else(|| {
+        let refusal = match most {
+            Some(free) => Refusal::Full { need: needed, free },
+            None => Refusal::NoVolume,
+        };
+        Fail::Camera(SaveError::Refused(refusal).into())
+    })
+}
+
+/// Writes everything; the second is whether another `main.py` was kept.
+fn write(
+    session: &Session,
+    given: &Given,
+    judged: &Judged,
+    root: &Root,
+    stem: &str,
+    args: &ModelDeploy,
+) -> Result<(Vec<Put>, bool), Fail> {
+    let model = format!("{}/{stem}.tflite", root.path);
+    let labels = format!("{}/{stem}.txt", root.path);
+    let mut jobs = vec![("network", model.clone(), given.bytes.clone())];
+    if !judged.labels.is_empty() {
+        let mut text = judged.labels.join("\n");
+        text.push('\n');
+        jobs.push(("labels", labels.clone(), text.clone().into_bytes()));
+        if stem != "labels" {
+            jobs.push((
+                "labels",
+                format!("{}/labels.txt", root.path),
+                text.into_bytes(),
+            ));
+        }
+    }
+    let mut kept = false;
+    if args.script {
+        let main = format!("{}/main.py", root.path);
+        let named = (!judged.labels.is_empty()).then_some(&*labels);
+        let script = look(&model, named, false).into_bytes();
+        let there = camera_files::hash(session, &main)?;
+        let ours = there.as_deref() == Some(&*sha256(&script));
+        kept = there.is_some() && !ours && !args.replace_main;
+        if !kept && !ours {
+            jobs.push(("script", main, script));
+        }
+    }
+    let mut put = Vec::new();
+    for (what, path, bytes) in jobs {
+        let sha256 = sha256(&bytes);
+        // What is there already and the same is not written again.
+        if camera_files::hash(session, &path)?.as_deref() != Some(&*sha256) {
+            camera_files::put(session, &path, &bytes)?;
+        }
+        let bytes = bytes.len();
+        put.push(Put {
+            what,
+            path,
+            bytes,
+            sha256,
+        });
+    }
+    Ok((put, kept))
+}
+
+/// The script that shows what a network sees.
+pub fn look(model: &str, labels: Option<&str>, once: bool) -> String {
+    let labels = labels.map_or_else(|| "None".to_owned(), quoted);
+    let model = format!("MODEL = {}", quoted(model));
+    let once = if once { "ONCE = True" } else { "ONCE = False" };
+    LOOK.replacen("MODEL = None", &model, 1)
+        .replacen("LABELS = None", &format!("LABELS = {labels}"), 1)
+        .replacen("ONCE = False", once, 1)
+}
+
+/// One prediction: its labels and scores.
+pub fn predict(session: &Session, model: &str, labels: Option<&str>) -> Result<Vec<Value>, Fail> {
+    camera_files::ask(session, &look(model, labels, true))
+}

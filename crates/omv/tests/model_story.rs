@@ -1,0 +1,292 @@
+//! A network from its export to a table of numbers, on virtual cameras that execute scripts.
+//!
+//! The interpreter is one of the judges: `cargo xtask test judges`.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+fn model(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../omv-wire/tests/models");
+    folder.join(format!("{name}.tflite"))
+}
+
+/// A virtual RT1062 that is kept in a file between commands.
+struct Camera {
+    folder: tempfile::TempDir,
+    name: String,
+}
+
+impl Camera {
+    fn new(firmware: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("camera");
+        let name = format!("sim:rt1062,firmware={firmware}@{}", file.display());
+        Self { folder, name }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn output(&self, words: &[&str]) -> Output {
+        let judges = std::env::var_os("OMV_JUDGES").expect("run `cargo xtask test judges`");
+        let mut omv = Command::new(env!("CARGO_BIN_EXE_omv"));
+        omv.args(["-c", &self.name]).args(words);
+        omv.env(
+            "OMV_INTERPRETER",
+            Path::new(&judges).join("micropython.wasm"),
+        );
+        let output = omv.env_remove("OMV_CAMERA").current_dir(self.folder.path());
+        output.output().expect("it can be started")
+    }
+
+    /// Exit code and result of a command.
+    fn omv(&self, words: &[&str]) -> (Option<i32>, Value) {
+        let output = self.output(&[&["--json"], words].concat());
+        let text = String::from_utf8_lossy(&output.stdout);
+        let last = text.lines().last().unwrap_or_else(|| panic!("{output:?}"));
+        let result = serde_json::from_str(last).expect("JSON");
+        (output.status.code(), result)
+    }
+
+    /// What a script prints.
+    fn says(&self, script: &str) -> String {
+        fs::write(self.path("ask.py"), script).unwrap();
+        let output = self.output(&["run", "ask.py"]);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    fn zip(&self, name: &str, files: &[(&str, &[u8])]) -> String {
+        let path = self.path(name);
+        let mut archive = zip::ZipWriter::new(fs::File::create(&path).unwrap());
+        for (name, bytes) in files {
+            let options = zip::write::SimpleFileOptions::default();
+            archive.start_file(*name, options).unwrap();
+            archive.write_all(bytes).unwrap();
+        }
+        archive.finish().unwrap();
+        path.display().to_string()
+    }
+}
+
+const LABELS: &[u8] = b"background\nball\nfigure\n";
+
+/// Deploys the export of the report and measures it over its frame sizes.
+fn report(firmware: &str, root: &str, interface: [&str; 2], script: &[&str]) {
+    let camera = Camera::new(firmware);
+    let network = fs::read(model("toy96")).unwrap();
+    let files = [("trained.tflite", &*network), ("labels.txt", LABELS)];
+    let export = camera.zip("export.zip", &files);
+    let words = ["model", "deploy", &export];
+    let (exit, result) = camera.omv(&[&words, script].concat());
+    assert_eq!(exit, Some(0), "{result}");
+    assert_eq!(
+        (&result["simulated"], &result["labels"][2]),
+        (&json!(true), &json!("figure"))
+    );
+    let paths = result["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|file| &file["path"]);
+    let names = ["trained.tflite", "trained.txt", "labels.txt", "main.py"];
+    let names = &names[..if script.is_empty() { 3 } else { 4 }];
+    let wanted: Vec<String> = names.iter().map(|name| format!("{root}/{name}")).collect();
+    assert_eq!(paths.collect::<Vec<_>>(), wanted.iter().collect::<Vec<_>>());
+    let scores = result["prediction"].as_array().unwrap();
+    let scores = scores.iter().filter(|score| score["label"].is_string());
+    let labels: Vec<&str> = scores
+        .map(|score| score["label"].as_str().unwrap())
+        .collect();
+    assert!(labels.len() == 3 && labels.contains(&"ball"), "{result}");
+
+    let path = format!("{root}/trained.tflite");
+    let sizes = "240x240,320x320,640x640,1024x1024,4000x4000";
+    let (exit, result) = camera.omv(&[
+        "bench",
+        &path,
+        "--sizes",
+        sizes,
+        "--frames",
+        "3",
+        "--warmup",
+        "1",
+        "--html",
+        "page.html",
+        "--svg",
+        "bars.svg",
+    ]);
+    assert_eq!(exit, Some(0), "{result}");
+    let run = &result["run"];
+    assert_eq!(run["trouble"], json!([]));
+    assert_eq!(
+        [&run["identity"]["era"], &run["identity"]["engine"]],
+        interface.map(|text| json!(text)).each_ref()
+    );
+    let cells = run["cells"].as_array().unwrap();
+    let medians = cells[..4].iter().map(|cell| {
+        assert_eq!(cell["trouble"], Value::Null, "{cell}");
+        let mut times: Vec<f64> = serde_json::from_value(cell["infer"].clone()).unwrap();
+        assert_eq!(times.len(), 3);
+        times.sort_by(f64::total_cmp);
+        times[1]
+    });
+    let medians: Vec<f64> = medians.collect();
+    // As the report has it: a larger frame takes longer, because it has to be scaled.
+    assert!(
+        medians.windows(2).all(|pair| pair[0] < pair[1]),
+        "{medians:?}"
+    );
+    let why = cells[4]["trouble"].as_str().unwrap();
+    assert!(why.contains("no frame size holds it"), "{why}");
+    for name in ["page.html", "bars.svg"] {
+        let text = fs::read_to_string(camera.path(name)).unwrap();
+        assert!(
+            text.contains("simulated") && text.contains("1024x1024"),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn the_report_goes_through_on_the_newest_firmware() {
+    let script = ["--script", "--replace-main"];
+    report("5.0.0", "/flash", ["csi", "ml"], &script);
+}
+
+#[test]
+fn the_report_goes_through_on_the_firmware_it_was_written_with() {
+    report("4.5.2", "", ["sensor", "tf"], &[]);
+}
+
+#[test]
+fn one_script_measures_a_file_of_this_computer_on_the_eras_between_and_leaves_nothing() {
+    for (firmware, interface) in [("4.5.6", ["sensor", "ml"]), ("4.7.0", ["sensor", "ml"])] {
+        let camera = Camera::new(firmware);
+        let before = camera.says("import os\nprint(sorted(os.listdir()))\n");
+        let file = model("toy96").display().to_string();
+        let words = [
+            "bench", &file, "--sizes", "qvga", "--frames", "2", "--warmup", "0", "--csv",
+        ];
+        let output = camera.output(&words);
+        let text = String::from_utf8_lossy(&output.stdout);
+        let row = text
+            .lines()
+            .find(|line| line.starts_with("qvga,rgb565,infer,2,"));
+        let row = row.or(text.lines().find(|line| line.contains(",infer,2,")));
+        assert!(
+            row.is_some_and(|row| row.ends_with(",true")),
+            "{firmware}: {output:?}"
+        );
+        let (_, result) = camera.omv(&[&words[..8]].concat());
+        let identity = &result["run"]["identity"];
+        assert_eq!(
+            [&identity["era"], &identity["engine"]],
+            interface.map(|text| json!(text)).each_ref()
+        );
+        assert_eq!(
+            camera.says("import os\nprint(sorted(os.listdir()))\n"),
+            before
+        );
+    }
+}
+
+#[test]
+fn what_the_camera_would_not_run_is_refused_before_anything_is_written() {
+    let camera = Camera::new("5.0.0");
+    camera.says("print('it exists from now on')\n");
+    let before = fs::read(camera.path("camera")).unwrap();
+    let photos = camera.zip("photos.zip", &[("a.jpg", &[0xFF; 10])]);
+    fs::write(camera.path("two.txt"), "ball\nfigure\n").unwrap();
+    let file = |name| model(name).display().to_string();
+    let (large, foreign, toy) = (file("too_large"), file("spectrum"), file("toy96"));
+    let cases: [(&[&str], &str); 4] = [
+        (&[&large], "model-too-large"),
+        (&[&foreign], "no-operator"),
+        (&[&toy, "--labels", "two.txt"], "labels-differ"),
+        (&[&photos], "not-an-export"),
+    ];
+    for (words, code) in cases {
+        let (exit, result) = camera.omv(&[&["model", "deploy"], words].concat());
+        let said = result["error"]["code"].as_str().unwrap_or("none");
+        assert_eq!((exit, said), (Some(9), code), "{words:?}");
+        assert!(
+            fs::read(camera.path("camera")).unwrap() == before,
+            "{code} wrote"
+        );
+    }
+}
+
+#[test]
+fn a_main_py_of_somebody_elses_stays_until_it_is_told_otherwise() {
+    let camera = Camera::new("5.0.0");
+    camera.says("with open('/flash/main.py', 'w') as f:\n    f.write('# mine')\n");
+    let file = model("fomo96").display().to_string();
+    let deploy = |more: &[&str]| {
+        let words = ["model", "deploy", &file, "--name", "finder", "--script"];
+        let (exit, result) = camera.omv(&[&words, more].concat());
+        assert_eq!(exit, Some(0), "{result}");
+        result
+    };
+    let deployed = deploy(&[]);
+    assert_eq!(deployed["main_kept"], true);
+    let show = "print(open('/flash/main.py').read()[:30])\n";
+    assert_eq!(camera.says(show), "# mine");
+    let (exit, report) = camera.omv(&["model", "info", ":/flash/finder.tflite"]);
+    assert_eq!(exit, Some(0), "{report}");
+    assert_eq!(report["sha256"], deployed["files"][0]["sha256"]);
+    assert_eq!(report["boards"][0]["firmware"], "5.0.0");
+    let (exit, report) = camera.omv(&["model", "info", ":/flash/none.tflite"]);
+    let code = &report["error"]["code"];
+    assert_eq!((exit, code), (Some(9), &json!("disk-no-file")));
+    assert_eq!(deploy(&["--replace-main"])["main_kept"], false);
+    assert!(camera.says(show).starts_with("# Shows what a network sees"));
+}
+
+#[test]
+fn pictures_for_training_are_taken_by_time_and_by_the_script() {
+    let camera = Camera::new("5.0.0");
+    let take = |words: &[&str]| {
+        let words = [&["capture", "set", "--label"], words].concat();
+        let (exit, result) = camera.omv(&words);
+        assert_eq!(exit, Some(0), "{result}");
+        result
+    };
+    let kept = take(&["ball", "--every", "0.1", "--count", "2", "--all"]);
+    assert_eq!(kept["kept"], 2);
+    let script = "import csi\nc = csi.CSI()\nc.reset()\nc.pixformat(csi.RGB565)\nc.framesize(csi.QVGA)\nfor n in range(3):\n    c.snapshot(time=200)\n    print('omv-capture', 10 * n, 20, 30, 40)\n    c.snapshot(time=200)\n";
+    fs::write(camera.path("take.py"), script).unwrap();
+    let kept = take(&["figure", "--on-script", "--script", "take.py", "--all"]);
+    assert_eq!(kept["kept"], 3, "{kept}");
+    let (exit, done) = camera.omv(&["capture", "set", "--export", "coco", "--to", "out"]);
+    assert_eq!(
+        (exit, &done["pictures"], &done["without_boxes"]),
+        (Some(0), &json!(5), &json!(2))
+    );
+    let text = fs::read_to_string(camera.path("out/annotations.json")).unwrap();
+    let coco: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(coco["annotations"][4]["bbox"], json!([20, 20, 30, 40]));
+}
+
+#[test]
+fn the_link_itself_is_measured_in_both_protocols() {
+    for (firmware, forms) in [("5.0.0", 3), ("4.5.2", 2)] {
+        let (exit, result) = Camera::new(firmware).omv(&["bench", "link"]);
+        assert_eq!(
+            (exit, &result["simulated"]),
+            (Some(0), &json!(true)),
+            "{result}"
+        );
+        let carried = result["carried"].as_array().unwrap();
+        assert_eq!(carried.len(), forms, "{result}");
+        let rates = carried
+            .iter()
+            .map(|one| one["bytes_per_second"].as_f64().unwrap());
+        assert!(rates.fold(f64::MAX, f64::min) > 1000.0, "{result}");
+    }
+}

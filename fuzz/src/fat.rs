@@ -3,7 +3,8 @@
 use std::sync::OnceLock;
 
 use omv_fat::{
-    Blueprint, Change, Fault, Form, Memory, Options, Overlay, Scheme, Sectors, check, format, repair, walk,
+    Blueprint, Change, Fault, Form, Memory, Options, Overlay, Scheme, Sectors, check, format,
+    repair, walk,
 };
 
 /// A disk that begins with some bytes and goes on with zeros.

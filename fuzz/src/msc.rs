@@ -81,7 +81,11 @@ pub fn camera(bytes: &[u8]) {
             product: *b"a disk          ",
             revision: *b"1.00",
         },
-        stack: if choice & 1 == 0 { Stack::Tiny } else { Stack::St },
+        stack: if choice & 1 == 0 {
+            Stack::Tiny
+        } else {
+            Stack::St
+        },
         hides_errors: choice & 2 != 0,
     });
     let mut storage = Small(vec![0; 32 * 512]);

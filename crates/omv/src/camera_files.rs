@@ -103,7 +103,7 @@ fn ask_one(session: &Session, script: &str) -> Result<Value, Fail> {
 }
 
 /// Where files can lie on a camera.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Root {
     /// `/sdcard`, `/flash`; empty where the only disk is the root.
     pub path: String,
@@ -169,25 +169,28 @@ pub fn put(session: &Session, path: &str, bytes: &[u8]) -> Result<(), Fail> {
     );
     let told = ask_one(session, &script)?;
     let first = told.get("hash").and_then(Value::as_str);
-    // Between two scripts the camera mounts its disk anew: this is what its next start sees.
-    if first == Some(&*wanted) && hash(session, path)?.as_deref() == Some(&*wanted) {
+    match first == Some(&*wanted) {
+        // Between two scripts the camera mounts its disk anew: this is what its next start sees.
+        true => confirm(session, path, bytes),
+        false => Err(differs(session, &part, path, bytes)?),
+    }
+}
+
+/// Has the camera hash a file that was written: an error if it is another.
+pub fn confirm(session: &Session, path: &str, bytes: &[u8]) -> Result<(), Fail> {
+    if hash(session, path)?.as_deref() == Some(&*sha256(bytes)) {
         return Ok(());
     }
-    let place = if first == Some(&*wanted) {
-        path
-    } else {
-        &*part
-    };
+    Err(differs(session, path, path, bytes)?)
+}
+
+/// Where what lies at a place differs from what was written.
+fn differs(session: &Session, place: &str, path: &str, bytes: &[u8]) -> Result<Fail, Fail> {
     let there = get(session, place)?;
     let differs = there.iter().zip(bytes).position(|(a, b)| a != b);
     let offset = differs.unwrap_or(there.len().min(bytes.len())) as u64;
-    Err(Fail::Camera(
-        SaveError::Returned {
-            file: path.to_owned(),
-            offset,
-        }
-        .into(),
-    ))
+    let file = path.to_owned();
+    Ok(Fail::Camera(SaveError::Returned { file, offset }.into()))
 }
 
 /// Reads a file.

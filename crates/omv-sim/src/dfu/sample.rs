@@ -10,6 +10,7 @@
 //! ```
 
 use omv_boards::{Board, Role};
+use omv_wire::romfs;
 
 use super::content::{Generation, bootloader_regions};
 use crate::image::{filler, seed};
@@ -88,6 +89,16 @@ pub fn release(board: &Board, version: &str) -> Vec<(String, Vec<u8>)> {
         .filter_map(|region| Some((region.files.first()?, made(region.role, region.size)?)))
         .map(|(name, bytes)| (name.clone(), bytes))
         .collect()
+}
+
+/// The ROM file system of a new camera: one with a file in it, that firmware can mount.
+pub fn rom() -> Vec<u8> {
+    let file = romfs::Item::File {
+        name: "sample.txt".to_owned(),
+        bytes: b"made up for a virtual camera\n".to_vec(),
+        alignment: 4,
+    };
+    romfs::write(&[file], romfs::Layout::Aligned).unwrap_or_default()
 }
 
 /// OpenMV's DFU bootloader of a generation.

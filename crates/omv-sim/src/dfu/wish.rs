@@ -198,11 +198,7 @@ impl Wish {
             parts.place(second.memory, second.start, &bytes);
         }
         if let Some(romfs) = region(Role::Romfs) {
-            parts.place(
-                romfs.memory,
-                romfs.start,
-                &crate::rt1062::sample::romfs(4096),
-            );
+            parts.place(romfs.memory, romfs.start, &sample::rom());
         }
     }
 

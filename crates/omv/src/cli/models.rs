@@ -28,12 +28,12 @@ pub enum ModelCommand {
     /// exit code 9, before anything is written. Labels are written twice: as `labels.txt`, and under
     /// the network's own name, where the camera looks.
     #[command(
-        after_help = "Examples:\n  omv model deploy export.zip\n  omv model deploy trained.tflite --labels labels.txt --to sd --script"
+        after_help = "Examples:\n  omv model deploy export.zip\n  omv model deploy trained.tflite --labels labels.txt --to sd --script\n  omv model deploy trained.tflite --to romfs"
     )]
     Deploy(ModelDeploy),
 }
 
-/// Which of a camera's disks.
+/// Which of a camera's disks, or its ROM file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum ModelPlace {
     /// The card if there is one with room, else the internal disk
@@ -42,6 +42,8 @@ pub enum ModelPlace {
     Sd,
     /// The internal disk
     Flash,
+    /// The read-only file system at /rom, beside what is in it; from 4.7.0 on
+    Romfs,
 }
 
 #[derive(Debug, Args)]
@@ -51,7 +53,7 @@ pub struct ModelDeploy {
     /// The label file, one label a line; else the one inside, or beside the file
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
-    /// The disk it goes to
+    /// Where it goes
     #[arg(long, value_enum, default_value = "auto")]
     pub to: ModelPlace,
     /// Its name on the camera, without an ending; else its own

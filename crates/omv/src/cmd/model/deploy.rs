@@ -3,6 +3,7 @@
 //! ```text
 //!   read, check against this camera  -- refused: exit 9, nothing was written
 //!   choose the disk, write, have the camera hash what its next start will find
+//!   (or read its ROM file system, add the files, flash that: `rom.rs`)
 //!   run one prediction and show its labels and scores
 //! ```
 
@@ -16,6 +17,7 @@ use omv_plan::model::label_file;
 use omv_plan::sha256;
 use serde_json::{Value, json};
 
+use super::rom;
 use super::source::{self, Given, Judged};
 use crate::bench::Bench as Buses;
 use crate::camera_files::{self, Root, quoted};
@@ -29,12 +31,11 @@ const LOOK: &str = include_str!("look.py");
 /// Room that a disk has to keep.
 const SPARE: u64 = 16 << 10;
 
-/// A file that was put there.
-struct Put {
-    what: &'static str,
-    path: String,
-    bytes: usize,
-    sha256: String,
+/// A file, for the camera or on it.
+pub struct Put {
+    pub what: &'static str,
+    pub path: String,
+    pub bytes: Vec<u8>,
 }
 
 /// Runs the command.
@@ -46,13 +47,42 @@ pub fn run(common: &Common, args: &ModelDeploy, output: &Output) -> Result<(), F
     let simulated = looked.found.seen.simulated;
     let version: Option<Version> = looked.firmware().and_then(|version| version.parse().ok());
     let judged = given.judge(looked.board, version)?;
-    let session = Session::open(&looked, Options::default())?;
-    let roots = camera_files::roots(&session)?;
-    let needed = given.bytes.len() as u64 + SPARE;
-    let root = choose(&roots, args.to, needed)?;
-    let (put, kept) = write(&session, &given, &judged, root, &stem, args)?;
-    let model = format!("{}/{stem}.tflite", root.path);
-    let labels = (!judged.labels.is_empty()).then(|| format!("{}/{stem}.txt", root.path));
+    let (camera, board) = (looked.found.label(), looked.board);
+    let (session, root, put, folder) = if args.to == ModelPlace::Romfs {
+        let put = files(&given, &judged, rom::FOLDER, &stem);
+        let looked = rom::flash(&buses, looked, &put, output)?;
+        let session = Session::open(&looked, Options::default())?;
+        for one in &put {
+            camera_files::confirm(&session, &one.path, &one.bytes)?;
+        }
+        let root = match args.script {
+            true => choose(&camera_files::roots(&session)?, ModelPlace::Auto, SPARE)?,
+            false => Root::default(),
+        };
+        (session, root, put, rom::FOLDER.to_owned())
+    } else {
+        let session = Session::open(&looked, Options::default())?;
+        let needed = given.bytes.len() as u64 + SPARE;
+        let root = choose(&camera_files::roots(&session)?, args.to, needed)?;
+        let put = files(&given, &judged, &root.path, &stem);
+        for one in &put {
+            write(&session, one)?;
+        }
+        let folder = root.path.clone();
+        (session, root, put, folder)
+    };
+    let model = format!("{folder}/{stem}.tflite");
+    let labels = (!judged.labels.is_empty()).then(|| format!("{folder}/{stem}.txt"));
+    let mut put = put;
+    let mut kept = false;
+    if args.script {
+        let script = look(&model, labels.as_deref(), false).into_bytes();
+        kept = write_main(&session, &root, script, args.replace_main, &mut put)?;
+    }
+    let place = match args.to {
+        ModelPlace::Romfs => "romfs",
+        _ => root.kind,
+    };
     let predicted = predict(&session, &model, labels.as_deref());
     let firmware = session.info().firmware();
     session.close();
@@ -60,27 +90,27 @@ pub fn run(common: &Common, args: &ModelDeploy, output: &Output) -> Result<(), F
     let looks_for = label_file(&model, version);
     if output.json {
         let files = put.iter().map(|one| {
-            json!({ "what": one.what, "path": one.path, "bytes": one.bytes, "sha256": one.sha256 })
+            json!({ "what": one.what, "path": one.path, "bytes": one.bytes.len(), "sha256": sha256(&one.bytes) })
         });
         let (prediction, trouble) = match &predicted {
             Ok(records) => (Some(records), None),
             Err(fail) => (None, Some(fail.message())),
         };
         return output.result(json!({
-            "camera": looked.found.label(), "board": looked.board.name, "firmware": firmware,
-            "simulated": simulated, "place": root.kind, "files": files.collect::<Vec<_>>(),
+            "camera": camera, "board": board.name, "firmware": firmware,
+            "simulated": simulated, "place": place, "files": files.collect::<Vec<_>>(),
             "labels": judged.labels, "label_file": looks_for, "notes": judged.notes,
             "main_kept": kept, "prediction": prediction, "prediction_trouble": trouble,
         }));
     }
-    let title = &looked.board.title;
+    let title = &board.title;
     output.line(&clean(&format!("{title} runs firmware {firmware}")))?;
     for one in &put {
         let line = format!(
             "  {:<8} {} ({}), read back by the camera",
             one.what,
             one.path,
-            size(one.bytes as u64)
+            size(one.bytes.len() as u64)
         );
         output.line(&clean(&line))?;
     }
@@ -163,9 +193,9 @@ fn stem(given: &Given, named: Option<&str>) -> Result<String, Fail> {
     })
 }
 
-fn choose(roots: &[Root], wanted: ModelPlace, needed: u64) -> Result<&Root, Fail> {
+fn choose(roots: &[Root], wanted: ModelPlace, needed: u64) -> Result<Root, Fail> {
     let fits = |root: &&Root| match wanted {
-        ModelPlace::Auto => true,
+        ModelPlace::Auto | ModelPlace::Romfs => true,
         // Before 4.6.20 there is one disk, and the camera does not say which.
         ModelPlace::Sd => root.kind != "flash",
         ModelPlace::Flash => root.kind != "sd",
@@ -173,7 +203,7 @@ fn choose(roots: &[Root], wanted: ModelPlace, needed: u64) -> Result<&Root, Fail
     let named: Vec<&Root> = roots.iter().filter(fits).collect();
     let roomy = named.iter().find(|root| root.free >= needed);
     let most = named.iter().map(|root| root.free).max();
-    roomy.copied().ok_or_else(|| {
+    roomy.map(|root| (*root).clone()).ok_or_else(|| {
         let refusal = match most {
             Some(free) => Refusal::Full { need: needed, free },
             None => Refusal::NoVolume,
@@ -182,58 +212,60 @@ fn choose(roots: &[Root], wanted: ModelPlace, needed: u64) -> Result<&Root, Fail
     })
 }
 
-/// Writes everything; the second is whether another `main.py` was kept.
-fn write(
+/// The network and its labels, as they lie on the camera.
+fn files(given: &Given, judged: &Judged, folder: &str, stem: &str) -> Vec<Put> {
+    let file = |what, name: &str, bytes: Vec<u8>| Put {
+        what,
+        path: format!("{folder}/{name}"),
+        bytes,
+    };
+    let mut files = vec![file(
+        "network",
+        &format!("{stem}.tflite"),
+        given.bytes.clone(),
+    )];
+    if judged.labels.is_empty() {
+        return files;
+    }
+    let mut text = judged.labels.join("\n");
+    text.push('\n');
+    let text = text.into_bytes();
+    // `labels.txt` is for scripts that open it in the folder they start in: that is never /rom.
+    if stem != "labels" && folder != rom::FOLDER {
+        files.push(file("labels", &format!("{stem}.txt"), text.clone()));
+        files.push(file("labels", "labels.txt", text));
+    } else {
+        files.push(file("labels", &format!("{stem}.txt"), text));
+    }
+    files
+}
+
+/// Writes a file; what is there already and the same is not written again.
+fn write(session: &Session, one: &Put) -> Result<(), Fail> {
+    if camera_files::hash(session, &one.path)?.as_deref() == Some(&*sha256(&one.bytes)) {
+        return Ok(());
+    }
+    camera_files::put(session, &one.path, &one.bytes)
+}
+
+/// Writes `main.py`, and says whether another one was kept instead.
+fn write_main(
     session: &Session,
-    given: &Given,
-    judged: &Judged,
     root: &Root,
-    stem: &str,
-    args: &ModelDeploy,
-) -> Result<(Vec<Put>, bool), Fail> {
-    let model = format!("{}/{stem}.tflite", root.path);
-    let labels = format!("{}/{stem}.txt", root.path);
-    let mut jobs = vec![("network", model.clone(), given.bytes.clone())];
-    if !judged.labels.is_empty() {
-        let mut text = judged.labels.join("\n");
-        text.push('\n');
-        jobs.push(("labels", labels.clone(), text.clone().into_bytes()));
-        if stem != "labels" {
-            jobs.push((
-                "labels",
-                format!("{}/labels.txt", root.path),
-                text.into_bytes(),
-            ));
-        }
+    script: Vec<u8>,
+    replace: bool,
+    put: &mut Vec<Put>,
+) -> Result<bool, Fail> {
+    let path = format!("{}/main.py", root.path);
+    let there = camera_files::hash(session, &path)?;
+    let ours = there.as_deref() == Some(&*sha256(&script));
+    if ours || there.is_some() && !replace {
+        return Ok(!ours);
     }
-    let mut kept = false;
-    if args.script {
-        let main = format!("{}/main.py", root.path);
-        let named = (!judged.labels.is_empty()).then_some(&*labels);
-        let script = look(&model, named, false).into_bytes();
-        let there = camera_files::hash(session, &main)?;
-        let ours = there.as_deref() == Some(&*sha256(&script));
-        kept = there.is_some() && !ours && !args.replace_main;
-        if !kept && !ours {
-            jobs.push(("script", main, script));
-        }
-    }
-    let mut put = Vec::new();
-    for (what, path, bytes) in jobs {
-        let sha256 = sha256(&bytes);
-        // What is there already and the same is not written again.
-        if camera_files::hash(session, &path)?.as_deref() != Some(&*sha256) {
-            camera_files::put(session, &path, &bytes)?;
-        }
-        let bytes = bytes.len();
-        put.push(Put {
-            what,
-            path,
-            bytes,
-            sha256,
-        });
-    }
-    Ok((put, kept))
+    camera_files::put(session, &path, &script)?;
+    let (what, bytes) = ("script", script);
+    put.push(Put { what, path, bytes });
+    Ok(false)
 }
 
 /// The script that shows what a network sees.

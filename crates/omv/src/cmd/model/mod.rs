@@ -4,6 +4,7 @@ mod check;
 mod deploy;
 mod info;
 mod report;
+mod rom;
 mod source;
 
 use crate::cli::{Common, Model, ModelCommand};

@@ -21,9 +21,9 @@ use crate::output::{Output, clean, size};
 /// More than any partition has.
 const LARGEST: u64 = 256 << 20;
 /// What every board is content with.
-const EVERY_BOARD: u32 = 32;
+pub const EVERY_BOARD: u32 = 32;
 /// What files other than models are aligned to (openmv/openmv `tools/mkromfs.py`).
-const USUAL: usize = 4;
+pub const USUAL: usize = 4;
 /// Longest compilation of one script.
 const COMPILE: Duration = Duration::from_secs(60);
 
@@ -74,7 +74,7 @@ pub fn run(
 }
 
 /// Refuses an image that its partition has no room for.
-fn fits(file: &Path, board: &Board, bytes: u64) -> Result<(), Fail> {
+pub fn fits(file: &Path, board: &Board, bytes: u64) -> Result<(), Fail> {
     let region = board.role(Role::Romfs).ok_or_else(|| Refusal::NoRegion {
         board: board.title.clone(),
         region: "romfs".to_owned(),

@@ -7,7 +7,7 @@
 //!                     camera
 //! ```
 
-mod build;
+pub mod build;
 mod camera;
 mod contents;
 

@@ -133,8 +133,17 @@ fn camera(desk: &Desk, model: &str) -> (Server, String) {
     // Whatever else it says is nobody's, and must not block it.
     thread::spawn(move || io::copy(&mut out, &mut io::sink()));
     let said: serde_json::Value = serde_json::from_str(&line).unwrap();
-    let address = said["address"].as_str().unwrap().to_owned();
-    (Server(child), disguised(address))
+    let address = disguised(said["address"].as_str().unwrap().to_owned());
+    // It is served before it is on the bus, and the wizard of somebody without a camera asks other things.
+    let until = Instant::now() + PATIENCE;
+    while !desk
+        .omv(&["list", "--usbip", &address])
+        .out
+        .contains("st-rom")
+    {
+        assert!(Instant::now() < until, "the camera does not appear");
+    }
+    (Server(child), address)
 }
 
 /// A folder with what a release has for a board.

@@ -57,6 +57,8 @@ impl Ffmpeg {
                 "-pix_fmt",
                 "yuv420p",
             ])
+            // Left alone, it repeats and leaves out pictures until their rate is even.
+            .args([rate_option(), "passthrough", "-enc_time_base", "1:90000"])
             .args(["-movflags", "+frag_keyframe+empty_moov", "-f", "mp4"])
             .arg(path)
             .stdin(Stdio::piped())
@@ -101,6 +103,49 @@ impl Ffmpeg {
     }
 }
 
+/// How the program that is there calls its option for an uneven rate: the name was changed in 5.1.
+fn rate_option() -> &'static str {
+    let asked = Command::new(program())
+        .arg("-version")
+        .stdin(Stdio::null())
+        .output();
+    let said = asked.map(|output| output.stdout).unwrap_or_default();
+    rate_option_of(&String::from_utf8_lossy(&said))
+}
+
+/// The same from what `ffmpeg -version` says; a version without a number is newer than all others.
+fn rate_option_of(said: &str) -> &'static str {
+    let version = said.strip_prefix("ffmpeg version ").unwrap_or_default();
+    let mut numbers = version
+        .trim_start_matches('n')
+        .split(|letter: char| !letter.is_ascii_digit())
+        .map_while(|number| number.parse::<u32>().ok());
+    match (numbers.next(), numbers.next()) {
+        (Some(major), minor) if (major, minor.unwrap_or(0)) < (5, 1) => "-vsync",
+        _ => "-fps_mode",
+    }
+}
+
 fn program() -> OsString {
     std::env::var_os(VARIABLE).unwrap_or_else(|| "ffmpeg".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rate_option_of;
+
+    #[test]
+    fn the_option_has_the_name_of_its_version() {
+        for (version, option) in [
+            ("4.4.2-0ubuntu0.22.04.1", "-vsync"),
+            ("n5.0", "-vsync"),
+            ("5.1.6-0+deb12u1", "-fps_mode"),
+            ("7.0.2-static", "-fps_mode"),
+            ("n7.1", "-fps_mode"),
+            ("N-109542-g4a1e8ec5ae", "-fps_mode"),
+        ] {
+            let said = format!("ffmpeg version {version} Copyright (c) the FFmpeg developers");
+            assert_eq!(rate_option_of(&said), option, "{version}");
+        }
+    }
 }

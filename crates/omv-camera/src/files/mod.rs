@@ -24,5 +24,7 @@ mod sectors;
 
 pub use camera::{OnCamera, save_on_camera};
 pub use finish::{Finished, finish, leftovers};
-pub use save::{Kept, Memory as MemoryNotebook, Notebook, SaveError, Saved, change, mend, save};
+pub use save::{
+    Kept, Memory as MemoryNotebook, Notebook, SaveError, Saved, change, differs, mend, save,
+};
 pub use sectors::BlockSectors;

@@ -1,11 +1,9 @@
 //! Files of a running camera, read and written by scripts on the camera itself: what it sees is what
 //! its next start will find.
 //!
-//! ```text
-//!   put: pieces --> NAME.part --hash--> NAME --soft reboot, hash again-->  done, or an error
-//! ```
+//! What writes them is that of `omv save`.
 
-use omv_camera::files::SaveError;
+use omv_camera::files::{SaveError, save_on_camera_in};
 use omv_camera::session::{Ended, Limits, Session};
 use omv_plan::sha256;
 use serde_json::Value;
@@ -15,8 +13,6 @@ use crate::fail::Fail;
 
 /// What marks a script's records among other text.
 const MARK: &str = "OMV!";
-/// Bytes that go in one script: small boards have to compile it.
-const PIECE: usize = 4 << 10;
 /// Bytes in one line of a script, and of what one prints: the smallest ring has 512, and a byte takes
 /// two digits.
 const LINE: usize = 192;
@@ -96,10 +92,14 @@ pub fn ask(session: &Session, script: &str) -> Result<Vec<Value>, Fail> {
 /// The same, for a script that says one record.
 fn ask_one(session: &Session, script: &str) -> Result<Value, Fail> {
     let records = ask(session, &format!("{HEAD}{script}"))?;
-    records.into_iter().next().ok_or_else(|| Fail::Usage {
+    records.into_iter().next().ok_or_else(nothing_executed)
+}
+
+fn nothing_executed() -> Fail {
+    Fail::Usage {
         what: "the camera executed nothing of the script".into(),
         help: "A virtual camera needs an interpreter: README, \"A running camera\".".into(),
-    })
+    }
 }
 
 /// Where files can lie on a camera.
@@ -140,40 +140,16 @@ pub fn hash(session: &Session, path: &str) -> Result<Option<String>, Fail> {
     Ok(told.get("hash").and_then(Value::as_str).map(str::to_owned))
 }
 
-/// Writes a file so that the old one stays until the new one is whole, and has the camera hash it
-/// by its final name after the disk was mounted anew.
+/// Writes a file as `omv save` lets a camera write one, and has the camera hash it once more after the
+/// disk was mounted anew. It is whole, or the old one is there, or the next command that works on the
+/// disk's files finishes it.
 pub fn put(session: &Session, path: &str, bytes: &[u8]) -> Result<(), Fail> {
-    let part = format!("{path}.part");
-    let pieces: Vec<&[u8]> = match bytes.is_empty() {
-        true => vec![&[]],
-        false => bytes.chunks(PIECE).collect(),
-    };
-    for (index, piece) in pieces.into_iter().enumerate() {
-        let mode = if index == 0 { "wb" } else { "ab" };
-        let lines = piece
-            .chunks(LINE)
-            .map(|line| format!("    '{}',\n", hex(line)));
-        let lines: String = lines.collect();
-        let script = format!(
-            "with open({}, '{mode}') as file:\n  for text in (\n{lines}    ):\n    file.write(binascii.unhexlify(text))\nsync()\nsay(size=size({}))\n",
-            quoted(&part),
-            quoted(&part)
-        );
-        ask_one(session, &script)?;
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    if save_on_camera_in(session, folder, name, bytes)?.is_none() {
+        return Err(nothing_executed());
     }
-    let wanted = sha256(bytes);
-    let script = format!(
-        "h = digest({part})\nif h == '{wanted}':\n    if size({path}) is not None:\n        os.remove({path})\n    os.rename({part}, {path})\n    sync()\nsay(hash=h)\n",
-        part = quoted(&part),
-        path = quoted(path)
-    );
-    let told = ask_one(session, &script)?;
-    let first = told.get("hash").and_then(Value::as_str);
-    match first == Some(&*wanted) {
-        // Between two scripts the camera mounts its disk anew: this is what its next start sees.
-        true => confirm(session, path, bytes),
-        false => Err(differs(session, &part, path, bytes)?),
-    }
+    // Between two scripts the camera mounts its disk anew: this is what its next start sees.
+    confirm(session, path, bytes)
 }
 
 /// Has the camera hash a file that was written: an error if it is another.
@@ -181,16 +157,10 @@ pub fn confirm(session: &Session, path: &str, bytes: &[u8]) -> Result<(), Fail> 
     if hash(session, path)?.as_deref() == Some(&*sha256(bytes)) {
         return Ok(());
     }
-    Err(differs(session, path, path, bytes)?)
-}
-
-/// Where what lies at a place differs from what was written.
-fn differs(session: &Session, place: &str, path: &str, bytes: &[u8]) -> Result<Fail, Fail> {
-    let there = get(session, place)?;
-    let differs = there.iter().zip(bytes).position(|(a, b)| a != b);
-    let offset = differs.unwrap_or(there.len().min(bytes.len())) as u64;
-    let file = path.to_owned();
-    Ok(Fail::Camera(SaveError::Returned { file, offset }.into()))
+    let there = get(session, path)?;
+    let same = there.iter().zip(bytes).take_while(|(a, b)| a == b);
+    let (file, offset) = (path.to_owned(), same.count() as u64);
+    Err(Fail::Camera(SaveError::Returned { file, offset }.into()))
 }
 
 /// Reads a file.
@@ -235,10 +205,6 @@ pub fn remove(session: &Session, path: &str) -> Result<(), Fail> {
     .map(|_| ())
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn unhex(text: &str) -> Option<Vec<u8>> {
     let pairs = text.as_bytes().chunks(2);
     let byte = |pair: &[u8]| {
@@ -256,7 +222,8 @@ mod tests {
     #[test]
     fn bytes_survive_as_text() {
         let all: Vec<u8> = (0..=255).collect();
-        assert_eq!(unhex(&hex(&all)).unwrap(), all);
+        let text: String = all.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(unhex(&text).unwrap(), all);
         for bad in ["0", "0g", "+1", "\u{e4}"] {
             assert_eq!(unhex(bad), None, "{bad}");
         }

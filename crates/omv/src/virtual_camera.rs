@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use omv_boards::{Board, State, Version};
 use omv_sim::dfu::{Bootloader, DfuCamera, Generation, Quirks, Wish};
-use omv_sim::medium::{FileCard, MemoryCard, Shared};
+use omv_sim::medium::{Faulty, FileCard, MemoryCard, NoTrouble, Shared, Trouble};
 use omv_sim::rt1062::{self, Rt1062, sample};
 use omv_sim::scene::Scene;
 use omv_sim::state::{self, Kept, Loaded, StateError};
@@ -37,6 +37,8 @@ pub struct Spec {
     pub fps: Option<f64>,
     /// The card in its slot: an image file, or the size of an empty one in MiB.
     pub sd: Option<String>,
+    /// What is wrong with that card.
+    pub sd_fault: Option<String>,
     /// The file that keeps it.
     pub file: Option<PathBuf>,
 }
@@ -74,6 +76,7 @@ impl Spec {
                 "quirk" => spec.quirks.push(value.to_owned()),
                 "scene" => spec.scene = Some(value.to_owned()),
                 "sd" => spec.sd = Some(value.to_owned()),
+                "sd-fault" => spec.sd_fault = Some(value.to_owned()),
                 "fps" => {
                     let some = || "A number of frames a second, such as 30".to_owned();
                     let fps = value.parse().ok().filter(|fps: &f64| *fps > 0.0);
@@ -81,7 +84,8 @@ impl Spec {
                 }
                 _ => {
                     let keys = || {
-                        "There are: state, firmware, bootloader, quirk, scene, fps, sd".to_owned()
+                        "There are: state, firmware, bootloader, quirk, scene, fps, sd, sd-fault"
+                            .to_owned()
                     };
                     return Err(unknown("key", key, keys));
                 }
@@ -109,7 +113,17 @@ impl Spec {
 
     /// What its firmware finds around it.
     fn set_up(&self) -> Result<Setup, Fail> {
-        let card = self.sd.as_deref().map(card).transpose()?;
+        let fault = self.sd_fault.as_deref().map(fault).transpose()?;
+        let card = match (self.sd.as_deref(), fault) {
+            (Some(sd), fault) => Some(card(sd, fault.unwrap_or(Trouble::None))?),
+            (None, None) => None,
+            (None, Some(_)) => {
+                return Err(Fail::Usage {
+                    what: "a card that is not there has no fault".into(),
+                    help: "Name the card, too: `--sd FILE`, or `sd=FILE`.".into(),
+                });
+            }
+        };
         let scene = match self.scene.as_deref() {
             None => Scene::default(),
             Some(name) => Scene::parse(name).map_err(|error| Fail::Usage {
@@ -247,17 +261,25 @@ pub fn models() -> Vec<&'static str> {
         .collect()
 }
 
-/// A card: an image file, or an empty one of so many MiB in memory.
-fn card(text: &str) -> Result<Shared, Fail> {
+/// A card: an image file, or an empty one of so many MiB in memory; with what is wrong with it.
+fn card(text: &str, trouble: Trouble) -> Result<Shared, Fail> {
     const BLOCKS_IN_MIB: u64 = 2048;
     if let Ok(size @ 1..=131_072) = text.parse::<u64>() {
-        return Ok(Shared::new(MemoryCard::blank(size * BLOCKS_IN_MIB)));
+        let card = MemoryCard::blank(size * BLOCKS_IN_MIB);
+        return Ok(Shared::new(Faulty::new(card, trouble)));
     }
     let card = FileCard::open(Path::new(text)).map_err(|error| Fail::Usage {
         what: format!("the card `{text}` cannot be used: {error}"),
         help: "Give an image file of a card, or a size in MiB.".into(),
     })?;
-    Ok(Shared::new(card))
+    Ok(Shared::new(Faulty::new(card, trouble)))
+}
+
+fn fault(text: &str) -> Result<Trouble, Fail> {
+    text.parse().map_err(|error: NoTrouble| Fail::Usage {
+        what: format!("there is no fault `{text}` of cards; {error}"),
+        help: "List them with: omv sim --sd-fault help".into(),
+    })
 }
 
 fn is_virtual(board: &Board) -> bool {

@@ -1,6 +1,9 @@
 //! The disk a camera starts from, as far as it bears on whether it starts. Nothing is written.
 
-use omv_fat::{Kind, Severity, check, walk};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use omv_fat::{Fault, Kind, Sectors, Severity, check, walk};
 
 use crate::disk::{BlockError, Blocks};
 use crate::files::{BlockSectors, leftovers};
@@ -15,6 +18,8 @@ const DENSE: u64 = 512;
 const LEAD: u64 = 256;
 /// Blocks behind those that are read twice.
 const SPARSE: u64 = 96;
+/// Most blocks of scripts that are read twice.
+const SCRIPTS: usize = 2048;
 
 /// What the disk of a camera looks like.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -79,16 +84,26 @@ impl Disk {
             unstable,
             ..Self::default()
         };
-        disk.read_files(blocks);
+        let mut of_scripts = disk.read_files(blocks);
+        of_scripts.retain(|block| !disk.unstable.contains(block));
+        disk.unstable
+            .extend(not_the_same(blocks, card, of_scripts)?);
+        disk.unstable.sort_unstable();
         disk.leftovers = leftovers(blocks);
         Ok(disk)
     }
 
-    fn read_files(&mut self, blocks: &mut dyn Blocks) {
-        let mut sectors = BlockSectors::new(blocks);
-        let Some(mut walk) = walk(&mut sectors, None) else {
-            return;
+    /// Reads what there is; the blocks that the scripts were read from.
+    fn read_files(&mut self, blocks: &mut dyn Blocks) -> Vec<u64> {
+        let log = Rc::<RefCell<Vec<u64>>>::default();
+        let mut sectors = Logged {
+            sectors: BlockSectors::new(blocks),
+            log: log.clone(),
         };
+        let Some(mut walk) = walk(&mut sectors, None) else {
+            return Vec::new();
+        };
+        log.borrow_mut().clear();
         let entries = walk.entries().to_vec();
         for entry in entries.iter().filter(|entry| !entry.directory) {
             let path = entry.shown.trim_matches('/').to_owned();
@@ -109,6 +124,11 @@ impl Disk {
                 self.files.push(path);
             }
         }
+        drop(walk);
+        let mut read = log.take();
+        read.sort_unstable();
+        read.dedup();
+        read
     }
 
     /// The worst damage beyond notes, if there is any.
@@ -125,21 +145,70 @@ impl Disk {
     }
 }
 
-/// Reads blocks twice, each time behind another one. Firmware that hides a card's errors sends what
-/// it sent before, and then it is not the same twice.
+/// Remembers which sectors were read.
+struct Logged<'a> {
+    sectors: BlockSectors<'a>,
+    log: Rc<RefCell<Vec<u64>>>,
+}
+
+impl Sectors for Logged<'_> {
+    fn sector_size(&self) -> u32 {
+        self.sectors.sector_size()
+    }
+
+    fn sectors(&self) -> u64 {
+        self.sectors.sectors()
+    }
+
+    fn read(&mut self, first: u64, into: &mut [u8]) -> Result<(), Fault> {
+        let count = into.len() as u64 / u64::from(self.sector_size()).max(1);
+        let mut log = self.log.borrow_mut();
+        let room = SCRIPTS.saturating_sub(log.len());
+        log.extend((first..first.saturating_add(count)).take(room));
+        self.sectors.read(first, into)
+    }
+
+    fn write(&mut self, _: u64, _: &[u8]) -> Result<(), Fault> {
+        Err(Fault::ReadOnly)
+    }
+}
+
+/// The first block that means something. STM32 boards have nothing but a made-up table in front of
+/// their internal disk.
+fn start(blocks: &dyn Blocks, card: bool) -> u64 {
+    if card || blocks.block_size() != 512 {
+        0
+    } else {
+        LEAD
+    }
+}
+
+/// Blocks from all over the disk that are not the same twice: many where its tables and first files
+/// are, few behind that.
 fn unstable(blocks: &mut dyn Blocks, card: bool) -> Result<Vec<u64>, BlockError> {
     let count = blocks.blocks();
-    let size = blocks.block_size() as usize;
-    // STM32 boards have nothing but a made-up table in front of their internal disk.
-    let start = if card || size != 512 { 0 } else { LEAD };
+    let start = start(blocks, card);
     let dense = start..count.min(DENSE).max(start);
     let rest = count.saturating_sub(DENSE);
     let step = (rest / SPARSE).max(1);
     let sparse = (count.min(DENSE)..count).step_by(step as usize);
+    not_the_same(blocks, card, dense.chain(sparse))
+}
+
+/// Reads blocks twice, each time behind another one. Firmware that hides a card's errors sends what
+/// it sent before, and then it is not the same twice.
+fn not_the_same(
+    blocks: &mut dyn Blocks,
+    card: bool,
+    which: impl IntoIterator<Item = u64>,
+) -> Result<Vec<u64>, BlockError> {
+    let count = blocks.blocks();
+    let size = blocks.block_size() as usize;
+    let start = start(blocks, card);
     let mut found = Vec::new();
     let mut two = [vec![0; size], vec![0; size]];
     let mut other = vec![0; size];
-    for block in dense.chain(sparse) {
+    for block in which {
         let mut failed = false;
         for (turn, into) in two.iter_mut().enumerate() {
             // The boot sector or the partition table, and what lies behind that: never the same.

@@ -43,6 +43,8 @@ pub struct Wanted {
     pub format: String,
     /// Bytes of one frame.
     pub bytes: u64,
+    /// Pixels of it.
+    pub pixels: u64,
     /// How many buffers it asks for; none: the firmware chooses.
     pub buffers: Option<u64>,
 }
@@ -80,6 +82,7 @@ pub fn wanted(text: &str) -> Option<Wanted> {
     });
     Some(Wanted {
         bytes: width * height * bits / 8,
+        pixels: width * height,
         size,
         format,
         buffers,

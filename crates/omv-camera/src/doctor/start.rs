@@ -342,16 +342,43 @@ pub(super) fn frames(facts: &Facts) -> Vec<Finding> {
                     format!("{size} in {format} does not fit into this board's memory"),
                 )
             });
-        } else if wanted.buffers.is_none() && wanted.bytes * 2 > room / 2 {
+        } else if let Some(how) = one_buffer(&wanted, room, release(sight)) {
             findings.push(Finding {
-                words: format!("The firmware takes two or three buffers only if they fit into half of the {} KiB for frames. With one, the sensor waits while the script works: about half the frames are lost.", room >> 10),
+                words: format!("{how} of the {} KiB for frames. With one, the sensor waits while the script works: about half the frames are lost.", room >> 10),
                 next: "That is no fault. Take a smaller size for more frames a second, or ask for two buffers if the script needs little memory besides.".into(),
-                source,
+                source: "OpenMV framebuffer.c, sensor_utils.c and omv_csi.c of 4.5.4 to 5.0.0",
                 ..finding(sight, Code::SingleBuffer, Severity::Hint, format!("{size} in {format} leaves room for one frame buffer"))
             });
         }
     }
     findings
+}
+
+/// How firmware that chooses by itself comes to one buffer; none if it takes more.
+fn one_buffer(
+    wanted: &frames::Wanted,
+    room: u64,
+    release: Option<Version>,
+) -> Option<&'static str> {
+    /// From here on it takes as many as there is room for, and counts two bytes a pixel in every format.
+    const COUNTS: Version = Version {
+        major: 4,
+        minor: 5,
+        patch: 9,
+    };
+    let (need, most, how) = match release? < COUNTS {
+        true => (
+            wanted.bytes * 2,
+            room / 2,
+            "The firmware takes two or three buffers only if they fit into half",
+        ),
+        false => (
+            wanted.pixels * 4,
+            room,
+            "The firmware takes two or three buffers, of two bytes a pixel in every format, only if there is room in all",
+        ),
+    };
+    (wanted.buffers.is_none() && need > most).then_some(how)
 }
 
 /// Most bytes this board has for frames, where that is known.

@@ -57,8 +57,10 @@ def h(n):
 def s():
  if hasattr(os,'sync'):
   os.sync()
-b=os.getcwd().rstrip('/')+'/'
 ";
+
+/// Where the file goes: the folder the camera starts from.
+const HERE: &str = "b=os.getcwd().rstrip('/')+'/'\n";
 
 /// Goes on where an earlier save was cut: the complete temporary file beside an absent name. One
 /// beside a name that is there may share its clusters with it, and is left to [`finish`].
@@ -101,9 +103,33 @@ pub fn save_on_camera(
     path: &str,
     content: &[u8],
 ) -> Result<Option<OnCamera>, Error> {
+    save_into(session, HERE.to_owned(), path, content)
+}
+
+/// The same into a folder of the camera's that is named: `/flash`, or nothing for the root.
+///
+/// # Errors
+/// As [`save_on_camera`].
+pub fn save_on_camera_in(
+    session: &Session,
+    folder: &str,
+    path: &str,
+    content: &[u8],
+) -> Result<Option<OnCamera>, Error> {
+    let folder = format!("{}/", folder.trim_end_matches('/'));
+    save_into(session, format!("b={}\n", literal(&folder)), path, content)
+}
+
+fn save_into(
+    session: &Session,
+    place: String,
+    path: &str,
+    content: &[u8],
+) -> Result<Option<OnCamera>, Error> {
     let wanted = hash(content);
     let job = Job {
         session,
+        place,
         path,
         temporary: temporary(path, &wanted),
         wanted: &wanted,
@@ -129,6 +155,8 @@ pub fn save_on_camera(
 /// One save.
 struct Job<'a> {
     session: &'a Session,
+    /// The line of Python that says which folder.
+    place: String,
     path: &'a str,
     temporary: String,
     wanted: &'a str,
@@ -141,7 +169,7 @@ type Said = Vec<String>;
 impl Job<'_> {
     /// Runs lines of Python, which may raise `OSError`; what they say.
     fn script(&self, lines: &str) -> Result<Said, Error> {
-        let mut script = format!("{PRELUDE}try:\n");
+        let mut script = format!("{PRELUDE}{}try:\n", self.place);
         for line in lines.lines() {
             let _ = writeln!(script, " {line}");
         }

@@ -22,7 +22,9 @@ mod finish;
 mod save;
 mod sectors;
 
-pub use camera::{OnCamera, save_on_camera};
+pub use camera::{OnCamera, save_on_camera, save_on_camera_in};
 pub use finish::{Finished, finish, leftovers};
-pub use save::{Kept, Memory as MemoryNotebook, Notebook, SaveError, Saved, change, mend, save};
+pub use save::{
+    Kept, Memory as MemoryNotebook, Notebook, SaveError, Saved, change, differs, mend, save,
+};
 pub use sectors::BlockSectors;

@@ -173,7 +173,7 @@ pub fn save(
 ) -> Result<Saved, SaveError> {
     mend(disk, notebook)?;
     let size = content.len() as u64;
-    if is_there(disk, path, content)? {
+    if differs(disk, path, content)?.is_none() {
         return Ok(Saved {
             size,
             unchanged: true,
@@ -181,10 +181,10 @@ pub fn save(
     }
     let plan = store(&mut BlockSectors::new(disk), path, content, stamp);
     change(disk, notebook, path, &plan?)?;
-    if !is_there(disk, path, content)? {
+    if let Some(offset) = differs(disk, path, content)? {
         return Err(SaveError::Returned {
             file: path.to_owned(),
-            offset: 0,
+            offset,
         });
     }
     Ok(Saved {
@@ -254,14 +254,25 @@ fn other_than_written(
     Ok(first)
 }
 
-/// Whether a file of this content is there, looked at twice.
-fn is_there(disk: &mut dyn Blocks, path: &str, content: &[u8]) -> Result<bool, SaveError> {
+/// The first byte in which a file is not this content, looked at twice; the first of all where there is
+/// no such file.
+///
+/// # Errors
+/// [`SaveError`], if the disk cannot be read.
+pub fn differs(
+    disk: &mut dyn Blocks,
+    path: &str,
+    content: &[u8],
+) -> Result<Option<u64>, SaveError> {
     for _ in 0..2 {
-        if read(disk, path)?.as_deref() != Some(content) {
-            return Ok(false);
+        let there = read(disk, path)?;
+        if there.as_deref() != Some(content) {
+            let there = there.unwrap_or_default();
+            let same = there.iter().zip(content).take_while(|(a, b)| a == b);
+            return Ok(Some(same.count() as u64));
         }
     }
-    Ok(true)
+    Ok(None)
 }
 
 /// Largest file that is read to be compared.

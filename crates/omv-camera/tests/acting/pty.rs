@@ -4,13 +4,13 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
-use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use omv_camera::{Looked, find, look};
 use omv_link::native::open_path;
 use omv_link::{Bus, Device, Function, Link, LinkError, Place, Seen};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
@@ -55,16 +55,7 @@ impl Terminal {
     }
 
     fn live(&self, mut far: File, _near: File) {
-        let (heard, hears) = channel::<Vec<u8>>();
-        let mut reader = far.try_clone().unwrap();
-        std::thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(count @ 1..) = reader.read(&mut buffer) {
-                if heard.send(buffer[..count].to_vec()).is_err() {
-                    return;
-                }
-            }
-        });
+        let mut buffer = [0; 4096];
         loop {
             let bytes = self.actor.lock().unwrap().take(self.tick(), 1 << 16);
             if !bytes.is_empty() {
@@ -74,13 +65,22 @@ impl Terminal {
                 continue;
             }
             let next = self.actor.lock().unwrap().next(self.tick());
-            let wait = next.saturating_sub(self.started.elapsed());
-            match hears
-                .recv_timeout(wait.clamp(Duration::from_micros(100), Duration::from_millis(5)))
-            {
-                Ok(bytes) => self.actor.lock().unwrap().feed(self.tick(), &bytes),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
+            let wait = next
+                .saturating_sub(self.started.elapsed())
+                .clamp(Duration::from_micros(100), Duration::from_millis(5));
+            let mut watched = [PollFd::new(&far, PollFlags::IN)];
+            match poll(&mut watched, Some(&Timespec::try_from(wait).unwrap())) {
+                Ok(0) => continue,
+                Ok(_) => {}
+                Err(_) => return,
+            }
+            match far.read(&mut buffer) {
+                Ok(count @ 1..) => self
+                    .actor
+                    .lock()
+                    .unwrap()
+                    .feed(self.tick(), &buffer[..count]),
+                _ => return,
             }
         }
     }

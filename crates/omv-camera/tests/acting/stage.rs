@@ -195,20 +195,33 @@ impl Stage {
 
     fn store(&mut self, width: u32, height: u32) {
         self.made += 1;
-        let words = (width * height / 4) as usize;
-        let made = self.made;
-        let pixels = (0..words as u32).flat_map(|at| (made ^ at.rotate_left(16)).to_le_bytes());
-        let pixels = pixels.collect();
-        self.put(header(width, height, Format::GRAYSCALE, 1), pixels);
+        if !self.has_room() {
+            return;
+        }
+        let mut frame = header(width, height, Format::GRAYSCALE, 1).encode();
+        let head = frame.len();
+        frame.resize(head + (width * height / 4 * 4) as usize, 0);
+        let (words, _) = frame[head..].as_chunks_mut::<4>();
+        for (word, at) in words.iter_mut().zip(0_u32..) {
+            *word = (self.made ^ at.rotate_left(16)).to_le_bytes();
+        }
+        self.show(frame);
+    }
+
+    /// As the firmware does: no second picture before the host has had the first.
+    fn has_room(&self) -> bool {
+        self.streaming && self.frame.is_none()
     }
 
     fn put(&mut self, header: FrameHeader, data: Vec<u8>) {
-        // As the firmware does: no second picture before the host has had the first.
-        if !self.streaming || self.frame.is_some() {
-            return;
+        if self.has_room() {
+            let mut frame = header.encode();
+            frame.extend(data);
+            self.show(frame);
         }
-        let mut frame = header.encode();
-        frame.extend(data);
+    }
+
+    fn show(&mut self, frame: Vec<u8>) {
         self.frame = Some(frame);
         self.events.push(Event {
             channel: STREAM,

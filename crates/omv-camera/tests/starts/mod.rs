@@ -8,6 +8,8 @@ pub type Case = (&'static str, [&'static str; 3], Disk, Code);
 
 const RT1062: [&str; 3] = ["37C5:1060", "rt1062", "5.0.0"];
 const H7: [&str; 3] = ["37C5:1204", "openmv4", "4.8.1"];
+/// The last release that wants half of the memory left.
+const H7_OLD: [&str; 3] = ["37C5:1204", "openmv4", "4.5.8"];
 
 /// A card on which all is well.
 pub fn well() -> Disk {
@@ -132,6 +134,7 @@ pub fn cases() -> Vec<Case> {
             frames("QVGA", "sensor.set_framebuffers(3)\n"),
             Code::FrameTooLarge,
         ),
-        ("39", H7, frames("QVGA", ""), Code::SingleBuffer),
+        ("39", H7_OLD, frames("QVGA", ""), Code::SingleBuffer),
+        ("39", H7, frames("HVGA", ""), Code::SingleBuffer),
     ]
 }

@@ -337,7 +337,9 @@ impl<'a> Work<'a> {
                 Some(one) => one.after.clone(),
                 None => self.overlay.original(sector).unwrap_or_default(),
             };
-            if before != after {
+            // Content is written even where the disk seems to hold it: a card that fails may only have
+            // seemed to, and the place of a write tells the byte of the file.
+            if before != after || phase == Phase::Data {
                 self.writes.push(SectorWrite {
                     phase,
                     sector,

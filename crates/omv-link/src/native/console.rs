@@ -93,6 +93,8 @@ struct Pipe {
     port: Box<dyn SerialPort>,
     #[cfg(unix)]
     file: super::node::NodeFile,
+    /// A terminal gives a quarter of it at a time: clearing as much each time would cost more than reading.
+    buffer: Box<[u8]>,
 }
 
 fn configure(path: &str, baud: u32) -> Result<Box<dyn SerialPort>, Trouble> {
@@ -119,7 +121,8 @@ impl Pipe {
     fn open(path: &str, baud: u32) -> Result<Self, Trouble> {
         let file = super::node::NodeFile::open(path).map_err(classify)?;
         let port = configure(path, baud)?;
-        Ok(Self { port, file })
+        let buffer = vec![0; LARGEST].into();
+        Ok(Self { port, file, buffer })
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -129,12 +132,8 @@ impl Pipe {
     fn read(&mut self, limit: Duration) -> io::Result<Option<Vec<u8>>> {
         use super::node::Got;
 
-        let mut buffer = vec![0; LARGEST];
-        match self.file.read(&mut buffer, limit)? {
-            Got::Bytes(count) => {
-                buffer.truncate(count);
-                Ok(Some(buffer))
-            }
+        match self.file.read(&mut self.buffer, limit)? {
+            Got::Bytes(count) => Ok(self.buffer.get(..count).map(<[u8]>::to_vec)),
             Got::Nothing => Ok(None),
             Got::Gone => Err(io::ErrorKind::NotConnected.into()),
         }
@@ -146,6 +145,7 @@ impl Pipe {
     fn open(path: &str, baud: u32) -> Result<Self, Trouble> {
         Ok(Self {
             port: configure(path, baud)?,
+            buffer: vec![0; LARGEST].into(),
         })
     }
 
@@ -163,13 +163,9 @@ impl Pipe {
     fn read(&mut self, limit: Duration) -> io::Result<Option<Vec<u8>>> {
         // A timeout of zero means none at all here.
         self.port.set_timeout(limit.max(Duration::from_millis(1)))?;
-        let mut buffer = vec![0; LARGEST];
-        match self.port.read(&mut buffer) {
+        match self.port.read(&mut self.buffer) {
             Ok(0) => Err(io::ErrorKind::NotConnected.into()),
-            Ok(count) => {
-                buffer.truncate(count);
-                Ok(Some(buffer))
-            }
+            Ok(count) => Ok(self.buffer.get(..count).map(<[u8]>::to_vec)),
             Err(error) if error.kind() == io::ErrorKind::TimedOut => Ok(None),
             Err(error) => Err(as_departure(error)),
         }

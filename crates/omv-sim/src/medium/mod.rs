@@ -13,6 +13,7 @@ mod behind;
 mod faulty;
 mod flash;
 mod format;
+mod trouble;
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -25,6 +26,7 @@ pub use behind::Behind;
 pub use faulty::{Faulty, Trouble};
 pub use flash::{FlashDisk, rom};
 pub use format::{Stamp, format_internal};
+pub use trouble::NoTrouble;
 
 /// Bytes of a block of any card.
 pub const CARD_BLOCK: usize = 512;

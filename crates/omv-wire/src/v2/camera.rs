@@ -22,7 +22,7 @@ use super::Leave;
 use super::channels::Channels;
 use super::codec::{Flags, HEADER_SIZE, Header, MIN_PAYLOAD, OVERHEAD, Opcode, Packet, Status};
 use super::crc::crc32;
-use super::dispatch::CopyRead;
+use super::dispatch::{CopyRead, Reply};
 use super::parser::Event;
 use super::records::{Caps, Memory, Stats, SysInfo, Version};
 use crate::machine::{Input, Machine, Turn};
@@ -78,7 +78,7 @@ pub struct Camera<C> {
     buffer: Vec<u8>,
     backlog: VecDeque<u8>,
     unacknowledged: Option<Unacknowledged>,
-    pub(super) fragments: VecDeque<Packet>,
+    pub(super) replies: VecDeque<Reply>,
     pub(super) copying: Option<CopyRead>,
     /// A request whose channel has no answer yet.
     pub(super) later: Option<(Header, Vec<u8>)>,
@@ -105,7 +105,7 @@ impl<C: Channels> Camera<C> {
             buffer: Vec::new(),
             backlog: VecDeque::new(),
             unacknowledged: None,
-            fragments: VecDeque::new(),
+            replies: VecDeque::new(),
             copying: None,
             later: None,
             last_lock: None,
@@ -144,7 +144,7 @@ impl<C: Channels> Camera<C> {
         self.state = State::Sync;
         self.buffer.clear();
         self.unacknowledged = None;
-        self.fragments.clear();
+        self.replies.clear();
         self.later = None;
         self.caps = Caps::defaults(self.personality.max_payload);
         for channel in self.channels.list() {
@@ -163,7 +163,7 @@ impl<C: Channels> Camera<C> {
             false
         } else if self.unacknowledged.is_some() {
             self.look_for_ack(now)
-        } else if let Some(packet) = self.fragments.pop_front() {
+        } else if let Some(packet) = self.next_packet() {
             self.send(now, packet);
             true
         } else if let Some((header, payload)) = self.later.take() {
@@ -368,7 +368,7 @@ impl<C: Channels> Machine for Camera<C> {
             Input::Gone => {
                 self.backlog.clear();
                 self.out.clear();
-                self.fragments.clear();
+                self.replies.clear();
                 self.copying = None;
                 self.later = None;
                 if let Some(waiting) = &mut self.unacknowledged {

@@ -116,6 +116,11 @@ impl Status {
     pub const UNKNOWN: Self = Self(9);
     /// Never sent: a channel whose answer takes a while is asked again until it has another.
     pub const LATER: Self = Self(u16::MAX);
+
+    /// Reads a NAK's payload; [`Status::UNKNOWN`] if it is no `u16`.
+    pub(super) fn decode(payload: &[u8]) -> Self {
+        <[u8; 2]>::try_from(payload).map_or(Self::UNKNOWN, |bytes| Self(u16::from_le_bytes(bytes)))
+    }
 }
 
 impl fmt::Display for Status {
@@ -210,6 +215,18 @@ pub struct Packet {
 }
 
 impl Packet {
+    /// One with this header, but for the length, which the payload has.
+    #[must_use]
+    pub fn new(header: Header, payload: &[u8]) -> Self {
+        Self {
+            sequence: header.sequence,
+            channel: header.channel,
+            flags: header.flags,
+            opcode: header.opcode,
+            payload: payload.to_vec(),
+        }
+    }
+
     /// The bytes on the wire, checksums filled in if `checked`.
     ///
     /// The length field has 16 bits: a longer payload is cut there. Callers stay below the
@@ -227,8 +244,9 @@ impl Packet {
         let mut bytes = Vec::with_capacity(header.packet_size());
         bytes.extend_from_slice(&header.encode(checked));
         if length > 0 {
-            bytes.extend(self.payload.iter().take(usize::from(length)));
-            let crc = if checked { crc32(&self.payload) } else { 0 };
+            let payload = self.payload.get(..usize::from(length)).unwrap_or_default();
+            bytes.extend_from_slice(payload);
+            let crc = if checked { crc32(payload) } else { 0 };
             bytes.extend_from_slice(&crc.to_le_bytes());
         }
         bytes
@@ -237,8 +255,7 @@ impl Packet {
     /// The status a NAK carries; [`Status::UNKNOWN`] if its payload is no `u16`.
     #[must_use]
     pub fn status(&self) -> Status {
-        <[u8; 2]>::try_from(self.payload.as_slice())
-            .map_or(Status::UNKNOWN, |bytes| Status(u16::from_le_bytes(bytes)))
+        Status::decode(&self.payload)
     }
 
     /// The packet a host answers with when this one has [`Flags::ACK_REQ`].

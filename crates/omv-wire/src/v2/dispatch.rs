@@ -23,15 +23,47 @@ pub(super) struct CopyRead {
     left: u32,
 }
 
+/// An answer that waits to be sent. It is cut at the payload limit on its way out.
+#[derive(Clone, Debug)]
+pub(super) struct Reply {
+    channel: u8,
+    opcode: Opcode,
+    flags: Flags,
+    data: Vec<u8>,
+    sent: usize,
+}
+
 impl<C: Channels> Camera<C> {
-    fn reply(&mut self, header: Header, flags: Flags, payload: Vec<u8>) {
-        self.fragments.push_back(Packet {
-            sequence: 0,
+    fn reply(&mut self, header: Header, flags: Flags, data: Vec<u8>) {
+        self.replies.push_back(Reply {
             channel: header.channel,
-            flags,
             opcode: header.opcode,
-            payload,
+            flags,
+            data,
+            sent: 0,
         });
+    }
+
+    /// The next packet of the answers that wait.
+    pub(super) fn next_packet(&mut self) -> Option<Packet> {
+        let limit = usize::from(self.caps.max_payload);
+        let reply = self.replies.front_mut()?;
+        let rest = reply.data.get(reply.sent..).unwrap_or_default();
+        let mut packet = Packet {
+            sequence: 0,
+            channel: reply.channel,
+            flags: reply.flags,
+            opcode: reply.opcode,
+            payload: rest.get(..limit).unwrap_or(rest).to_vec(),
+        };
+        match rest.len() > limit {
+            true => {
+                reply.sent += limit;
+                packet.flags = packet.flags.with(Flags::FRAGMENT);
+            }
+            false => drop(self.replies.pop_front()),
+        }
+        Some(packet)
     }
 
     fn accept(&mut self, header: Header) {
@@ -55,24 +87,13 @@ impl<C: Channels> Camera<C> {
         }
     }
 
-    /// Cuts an answer at the payload limit.
-    fn answer(&mut self, header: Header, data: &[u8]) {
-        let limit = usize::from(self.caps.max_payload);
-        let pieces = data.len().div_ceil(limit).max(1);
-        for index in 0..pieces {
-            let rest = data.get(index * limit..).unwrap_or_default();
-            let piece = rest.get(..limit).unwrap_or(rest).to_vec();
-            let flags = match index + 1 < pieces {
-                true => Flags::FRAGMENT,
-                false => Flags::default(),
-            };
-            self.reply(header, flags, piece);
-        }
+    fn answer(&mut self, header: Header, data: Vec<u8>) {
+        self.reply(header, Flags::default(), data);
     }
 
     fn answer_or_refuse(&mut self, header: Header, data: Result<Vec<u8>, Status>) {
         match data {
-            Ok(data) => self.answer(header, &data),
+            Ok(data) => self.answer(header, data),
             Err(Status::LATER) => self.later = Some((header, Vec::new())),
             Err(status) => self.refuse(header, status),
         }
@@ -99,22 +120,22 @@ impl<C: Channels> Camera<C> {
                 self.send(now, acknowledgement);
                 self.sequence = 0;
             }
-            Opcode::GET_CAPS => self.answer(header, &self.caps.encode()),
+            Opcode::GET_CAPS => self.answer(header, self.caps.encode()),
             Opcode::SET_CAPS => self.set_caps(now, header, payload),
-            Opcode::STATS => self.answer(header, &self.stats.encode()),
-            Opcode::VERSION => self.answer(header, &self.personality.version.encode()),
+            Opcode::STATS => self.answer(header, self.stats.encode()),
+            Opcode::VERSION => self.answer(header, self.personality.version.encode()),
             Opcode::SYS_RESET => self.left = Some(Leave::Reset),
             Opcode::SYS_BOOT => self.left = Some(Leave::Bootloader),
-            Opcode::SYS_INFO => self.answer(header, &self.personality.info.encode()),
+            Opcode::SYS_INFO => self.answer(header, self.personality.info.encode()),
             Opcode::SYS_MEMORY if self.personality.version.protocol >= [1, 0, 2] => {
-                self.answer(header, &Memory::encode_list(&self.personality.memory));
+                self.answer(header, Memory::encode_list(&self.personality.memory));
             }
             Opcode::CHANNEL_LIST => {
-                self.answer(header, &Channel::encode_list(&self.channels.list()));
+                self.answer(header, Channel::encode_list(&self.channels.list()));
             }
             Opcode::CHANNEL_POLL => {
                 let ready = self.channels.poll(now);
-                self.answer(header, &ready.to_le_bytes());
+                self.answer(header, ready.to_le_bytes().to_vec());
             }
             Opcode::CHANNEL_LOCK => {
                 let free = self

@@ -49,6 +49,14 @@ impl Parser {
     /// Takes any slice of the stream and returns the packets it completed, in order.
     pub fn feed(&mut self, bytes: &[u8]) -> Vec<Packet> {
         let mut packets = Vec::new();
+        self.feed_each(bytes, |header, payload| {
+            packets.push(Packet::new(header, payload));
+        });
+        packets
+    }
+
+    /// The same, and lends each packet out instead of copying its payload.
+    pub fn feed_each(&mut self, bytes: &[u8], mut take: impl FnMut(Header, &[u8])) {
         for chunk in bytes.chunks(usize::from(MAX_PAYLOAD) + OVERHEAD) {
             self.buffer.extend_from_slice(chunk);
             let mut start = 0;
@@ -59,13 +67,7 @@ impl Parser {
                         let payload = rest
                             .get(HEADER_SIZE..HEADER_SIZE + usize::from(header.length))
                             .unwrap_or_default();
-                        packets.push(Packet {
-                            sequence: header.sequence,
-                            channel: header.channel,
-                            flags: header.flags,
-                            opcode: header.opcode,
-                            payload: payload.to_vec(),
-                        });
+                        take(header, payload);
                         start += header.packet_size();
                     }
                     Front::Noise => start += 1,
@@ -74,7 +76,6 @@ impl Parser {
             }
             self.buffer.drain(..start.min(self.buffer.len()));
         }
-        packets
     }
 
     fn front(&self, rest: &[u8]) -> Front {

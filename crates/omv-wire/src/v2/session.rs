@@ -15,12 +15,15 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::codec::{Flags, MAX_PAYLOAD, Opcode, Packet, Status};
+use super::codec::{Flags, Header, MAX_PAYLOAD, Opcode, Packet, Status};
 use super::parser::{Event, Parser};
 use super::records::Caps;
 
 /// Events kept until somebody asks for them; older ones give way.
 const EVENTS_KEPT: usize = 64;
+
+/// Most bytes made room for before they came.
+const RESERVED: usize = 4 << 20;
 
 /// Something to ask a camera.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -192,10 +195,12 @@ impl Session {
 
     /// Takes in any slice of what came.
     pub fn hear(&mut self, bytes: &[u8]) {
-        for packet in self.parser.feed(bytes) {
+        let mut parser = std::mem::take(&mut self.parser);
+        parser.feed_each(bytes, |header, payload| {
             self.heard = true;
-            self.take(packet);
-        }
+            self.take(header, payload);
+        });
+        self.parser = parser;
     }
 
     /// What to do next.
@@ -218,20 +223,26 @@ impl Session {
         }))
     }
 
-    fn take(&mut self, packet: Packet) {
-        if let Some(event) = Event::decode(&packet) {
+    fn acknowledge(&mut self, packet: Header, checked: bool) {
+        let acknowledgement = Packet::new(packet, &[]).acknowledgement();
+        self.out.push_back(acknowledgement.encode(checked));
+    }
+
+    fn take(&mut self, packet: Header, payload: &[u8]) {
+        if packet.flags.has(Flags::EVENT) {
             // A script may want to know that its event arrived.
             if packet.flags.has(Flags::ACK_REQ) {
-                let acknowledgement = packet.acknowledgement().encode(self.caps.crc);
-                self.out.push_back(acknowledgement);
+                self.acknowledge(packet, self.caps.crc);
             }
-            self.take_event(event);
+            if let Some(event) = Event::decode(&Packet::new(packet, payload)) {
+                self.take_event(event);
+            }
             return;
         }
         // Nobody agreed on that: the camera has gone back to its defaults without a word that
         // arrived.
         if packet.flags.has(Flags::ACK_REQ) && !self.caps.ack {
-            self.out.push_back(packet.acknowledgement().encode(true));
+            self.acknowledge(packet, true);
             if let Some(pending) = &mut self.pending {
                 pending.answer.get_or_insert(Answer::Rebooted);
             }
@@ -239,12 +250,11 @@ impl Session {
         }
         let expected = packet.sequence == self.sequence;
         if packet.flags.has(Flags::ACK_REQ) && (expected || packet.flags.has(Flags::RTX)) {
-            let acknowledgement = packet.acknowledgement().encode(self.caps.crc);
-            self.out.push_back(acknowledgement);
+            self.acknowledge(packet, self.caps.crc);
         }
         let Some(pending) = &mut self.pending else {
             // The answer to a question asked again after the first answer had come after all.
-            if packet.flags.has(Flags::NAK) && packet.status() == Status::SEQUENCE {
+            if packet.flags.has(Flags::NAK) && Status::decode(payload) == Status::SEQUENCE {
                 self.sequence = packet.sequence.wrapping_add(1);
             }
             return;
@@ -265,15 +275,19 @@ impl Session {
         };
         if refusal {
             pending.answer = Some(Answer::Refused {
-                status: packet.status(),
+                status: Status::decode(payload),
                 data: std::mem::take(&mut pending.data),
             });
         } else if packet.flags.has(Flags::ACK) {
             pending.answer = Some(Answer::Accepted);
-        } else if pending.data.len() + packet.payload.len() > pending.limit {
+        } else if pending.data.len() + payload.len() > pending.limit {
             pending.answer = Some(Answer::TooLong);
         } else {
-            pending.data.extend_from_slice(&packet.payload);
+            if pending.data.is_empty() && packet.flags.has(Flags::FRAGMENT) {
+                // Grown bit by bit it would be copied often and end up twice as large.
+                pending.data.reserve_exact(pending.limit.min(RESERVED));
+            }
+            pending.data.extend_from_slice(payload);
             if !packet.flags.has(Flags::FRAGMENT) {
                 pending.answer = Some(Answer::Data(std::mem::take(&mut pending.data)));
             }

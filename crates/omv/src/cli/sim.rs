@@ -27,6 +27,9 @@ pub struct Sim {
     /// The card in its slot: an image file, or the size of an empty one in MiB
     #[arg(long, value_name = "FILE|MIB")]
     pub sd: Option<String>,
+    /// What is wrong with that card, such as `fails:400-450`; `--sd-fault help` lists it
+    #[arg(long, value_name = "FAULT")]
+    pub sd_fault: Option<String>,
     /// File that keeps its flash and fuses from one run to the next
     #[arg(long, value_name = "FILE")]
     pub state: Option<PathBuf>,

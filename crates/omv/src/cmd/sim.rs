@@ -5,6 +5,7 @@ use std::time::Duration;
 use omv_link::Bus;
 use omv_link::usbip::UsbIpBus;
 use omv_sim::Hand;
+use omv_sim::medium::Trouble;
 use omv_sim::serve::{Options, Request, Server, control, find_servers, runtime_folder};
 use omv_sim::state::Kept;
 use omv_sim::{dfu, rt1062};
@@ -45,6 +46,13 @@ pub fn run(_common: &Common, args: &Sim, output: &Output) -> Result<(), Fail> {
         }
         return Ok(());
     }
+    if args.sd_fault.as_deref() == Some("help") {
+        for (form, what) in Trouble::FORMS {
+            output.line(&format!("{form:<18}{what}"))?;
+        }
+        let range = "A RANGE is 400-450, or one block; RANGES are joined by +: 150+400-450";
+        return output.line(range);
+    }
     let Some(model) = args.model.as_deref() else {
         return Err(Fail::Usage {
             what: "which board should the virtual camera be?".into(),
@@ -60,6 +68,7 @@ fn serve(model: &str, args: &Sim, output: &Output) -> Result<(), Fail> {
     spec.scene = args.scene.clone().or(spec.scene);
     spec.fps = args.fps.filter(|fps| *fps > 0.0).or(spec.fps);
     spec.sd = args.sd.clone().or(spec.sd);
+    spec.sd_fault = args.sd_fault.clone().or(spec.sd_fault);
     spec.file = args.state.clone().or(spec.file);
     spec.quirks.extend(args.quirk.iter().cloned());
     let Made { mut camera, .. } = spec.make()?;

@@ -234,19 +234,16 @@ fn restart(door: Door, name: &str, content: &[u8], output: &Output) -> Result<Op
     let found = seen.pop().ok_or(Error::NoCamera)?;
     let again = look_until_it_runs(&bench, found, &looked)?;
     let mut blocks = drive_of(&again)?;
-    let now = super::read(&mut *blocks, name)?;
+    let differs = files::differs(&mut *blocks, name, content)?;
     drop(blocks);
     let runs = match name {
         "main.py" => Some(runs(&again, output)?),
         _ => None,
     };
     bench.keep()?;
-    if now != content {
-        return Err(files::SaveError::Returned {
-            file: name.to_owned(),
-            offset: 0,
-        }
-        .into());
+    if let Some(offset) = differs {
+        let file = name.to_owned();
+        return Err(files::SaveError::Returned { file, offset }.into());
     }
     if !output.json {
         output.line(match runs {

@@ -2,16 +2,19 @@
 //!
 //! ```text
 //!   read, check against this camera  -- refused: exit 9, nothing was written
-//!   choose the disk, write, have the camera hash what its next start will find
+//!   choose the disk, write (the internal one from here, with a note; a card by the camera), have the
+//!   camera hash what its next start will find
 //!   run one prediction and show its labels and scores
 //! ```
 
 use std::time::Duration;
 
 use omv_boards::Version;
-use omv_camera::files::SaveError;
+use omv_camera::files::{self, SaveError};
 use omv_camera::session::{Options, Session};
+use omv_camera::{Error, Looked};
 use omv_fat::Refusal;
+use omv_link::LinkError;
 use omv_plan::model::label_file;
 use omv_plan::sha256;
 use serde_json::{Value, json};
@@ -20,6 +23,8 @@ use super::source::{self, Given, Judged};
 use crate::bench::Bench as Buses;
 use crate::camera_files::{self, Root, quoted};
 use crate::cli::{Common, ModelDeploy, ModelPlace};
+use crate::cmd::disk::device::Access;
+use crate::cmd::files::door::{self, Kind};
 use crate::fail::Fail;
 use crate::output::{Output, clean, size};
 use crate::signals::stop_on_interrupt;
@@ -37,6 +42,26 @@ struct Put {
     sha256: String,
 }
 
+/// A file that has to be there.
+struct Job {
+    what: &'static str,
+    path: String,
+    bytes: Vec<u8>,
+    sha256: String,
+    is_there: bool,
+}
+
+impl From<Job> for Put {
+    fn from(job: Job) -> Self {
+        Self {
+            what: job.what,
+            path: job.path,
+            bytes: job.bytes.len(),
+            sha256: job.sha256,
+        }
+    }
+}
+
 /// Runs the command.
 pub fn run(common: &Common, args: &ModelDeploy, output: &Output) -> Result<(), Fail> {
     let given = source::open(&args.file, args.labels.as_deref())?;
@@ -46,11 +71,25 @@ pub fn run(common: &Common, args: &ModelDeploy, output: &Output) -> Result<(), F
     let simulated = looked.found.seen.simulated;
     let version: Option<Version> = looked.firmware().and_then(|version| version.parse().ok());
     let judged = given.judge(looked.board, version)?;
-    let session = Session::open(&looked, Options::default())?;
+    let mut session = Session::open(&looked, Options::default())?;
     let roots = camera_files::roots(&session)?;
     let needed = given.bytes.len() as u64 + SPARE;
     let root = choose(&roots, args.to, needed)?;
-    let (put, kept) = write(&session, &given, &judged, root, &stem, args)?;
+    let (jobs, kept) = jobs(&session, &given, &judged, root, &stem, args)?;
+    let new: Vec<&Job> = jobs.iter().filter(|job| !job.is_there).collect();
+    let mut noted = new.is_empty() || root.kind == "sd";
+    if !noted {
+        session.close();
+        noted = from_here(common, &looked, &root.path, &new)?;
+        session = Session::open(&looked, Options::default())?;
+        // Whatever runs next mounts the disk anew.
+        camera_files::hash(&session, "main.py")?;
+    }
+    for job in new {
+        // What was written from here is there already for the camera, which hashes it.
+        camera_files::put(&session, &job.path, &job.bytes)?;
+    }
+    let put: Vec<Put> = jobs.into_iter().map(Put::from).collect();
     let model = format!("{}/{stem}.tflite", root.path);
     let labels = (!judged.labels.is_empty()).then(|| format!("{}/{stem}.txt", root.path));
     let predicted = predict(&session, &model, labels.as_deref());
@@ -70,7 +109,8 @@ pub fn run(common: &Common, args: &ModelDeploy, output: &Output) -> Result<(), F
             "camera": looked.found.label(), "board": looked.board.name, "firmware": firmware,
             "simulated": simulated, "place": root.kind, "files": files.collect::<Vec<_>>(),
             "labels": judged.labels, "label_file": looks_for, "notes": judged.notes,
-            "main_kept": kept, "prediction": prediction, "prediction_trouble": trouble,
+            "main_kept": kept, "noted": (root.kind != "sd").then_some(noted),
+            "prediction": prediction, "prediction_trouble": trouble,
         }));
     }
     let title = &looked.board.title;
@@ -83,6 +123,9 @@ pub fn run(common: &Common, args: &ModelDeploy, output: &Output) -> Result<(), F
             size(one.bytes as u64)
         );
         output.line(&clean(&line))?;
+    }
+    if !noted {
+        output.line("  note     the camera wrote its internal disk alone: a cut in the middle could have cost it")?;
     }
     for note in &judged.notes {
         output.line(&clean(&format!("  note     {note}")))?;
@@ -182,15 +225,15 @@ fn choose(roots: &[Root], wanted: ModelPlace, needed: u64) -> Result<&Root, Fail
     })
 }
 
-/// Writes everything; the second is whether another `main.py` was kept.
-fn write(
+/// What has to be there; the second is whether another `main.py` was kept.
+fn jobs(
     session: &Session,
     given: &Given,
     judged: &Judged,
     root: &Root,
     stem: &str,
     args: &ModelDeploy,
-) -> Result<(Vec<Put>, bool), Fail> {
+) -> Result<(Vec<Job>, bool), Fail> {
     let model = format!("{}/{stem}.tflite", root.path);
     let labels = format!("{}/{stem}.txt", root.path);
     let mut jobs = vec![("network", model.clone(), given.bytes.clone())];
@@ -218,22 +261,46 @@ fn write(
             jobs.push(("script", main, script));
         }
     }
-    let mut put = Vec::new();
+    let mut all = Vec::new();
     for (what, path, bytes) in jobs {
         let sha256 = sha256(&bytes);
-        // What is there already and the same is not written again.
-        if camera_files::hash(session, &path)?.as_deref() != Some(&*sha256) {
-            camera_files::put(session, &path, &bytes)?;
-        }
-        let bytes = bytes.len();
-        put.push(Put {
+        let is_there = camera_files::hash(session, &path)?.as_deref() == Some(&*sha256);
+        all.push(Job {
             what,
             path,
             bytes,
             sha256,
+            is_there,
         });
     }
-    Ok((put, kept))
+    Ok((all, kept))
+}
+
+/// Writes the internal disk from here, if it is what the camera shows and this account may: its one
+/// table can only be put right after a cut with the note that is kept here. Whether it was written.
+fn from_here(common: &Common, looked: &Looked, root: &str, jobs: &[&Job]) -> Result<bool, Fail> {
+    door::quiet(looked)?;
+    let mut disk = match door::of_camera(looked, Access::Write) {
+        Ok(disk) => disk,
+        Err(
+            Fail::Mounted { .. }
+            | Fail::DiskRights { .. }
+            | Fail::Camera(Error::Link(LinkError::NoFunction { .. })),
+        ) => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let kind = door::kind_of(looked, &*disk);
+    if kind != Kind::Internal {
+        return Ok(false);
+    }
+    let mut notebook = door::notebook_of(common, looked, kind);
+    for job in jobs {
+        let name = job.path.strip_prefix(root).unwrap_or(&job.path);
+        let name = name.trim_start_matches('/');
+        let stamp = door::stamp();
+        files::save(&mut *disk, &mut *notebook, name, &job.bytes, stamp)?;
+    }
+    Ok(true)
 }
 
 /// The script that shows what a network sees.

@@ -23,7 +23,7 @@ mod table;
 
 pub use compare::{Comparison, Verdict, compare};
 pub use error::Error;
-pub use page::{html, svg};
+pub use page::{escaped, html, svg};
 pub use run::{Cell, Loaded, Marks, Reader, Run};
 pub use script::{Size, Window, Wish, script};
 pub use stats::Summary;

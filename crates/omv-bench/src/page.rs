@@ -12,8 +12,8 @@ const WIDTH: f64 = 760.0;
 const LEFT: f64 = 170.0;
 const ROW: f64 = 16.0;
 
-/// Text inside of HTML or SVG.
-fn escaped(text: &str) -> String {
+/// Text inside of HTML, SVG or XML.
+pub fn escaped(text: &str) -> String {
     let mut out = String::new();
     for letter in text.chars() {
         match letter {

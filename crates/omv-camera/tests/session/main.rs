@@ -4,5 +4,6 @@
 mod acting;
 mod idle;
 mod noise;
+mod old;
 mod python;
 mod scripts;

@@ -109,6 +109,11 @@ impl<D: Desk> Camera<D> {
         }
     }
 
+    /// What stands behind its commands.
+    pub fn desk_mut(&mut self) -> &mut D {
+        &mut self.desk
+    }
+
     /// Whether it was sent something that its firmware does not survive. Nothing but cutting
     /// its power helps.
     #[must_use]

@@ -110,6 +110,8 @@ pub struct CameraState {
     pub has_text: bool,
     /// A picture that waits, and is locked for the host from now on.
     pub frame: Option<FrameSize>,
+    /// One waits whose sides no picture has. It is locked all the same.
+    pub impossible: bool,
     /// Text, which this answer has taken out of the camera.
     pub text: Vec<u8>,
 }
@@ -124,7 +126,7 @@ impl CameraState {
     /// Reads an answer of any length.
     ///
     /// # Errors
-    /// [`Malformed::Short`] below 16 bytes; [`Malformed::Field`] for impossible pictures.
+    /// [`Malformed::Short`] below 16 bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let need = Self::HEAD;
         let short = Malformed::Short {
@@ -135,13 +137,14 @@ impl CameraState {
         let (flags, size) = head.split_first_chunk::<4>().ok_or(short)?;
         let flags = u32::from_le_bytes(*flags);
         let frame = match flags & Self::FRAME {
-            0 => None,
-            _ => FrameSize::decode(size)?,
+            0 => Ok(None),
+            _ => FrameSize::decode(size),
         };
         Ok(Self {
             running: flags & Self::RUNNING != 0,
             has_text: flags & Self::TEXT != 0,
-            frame,
+            frame: frame.unwrap_or_default(),
+            impossible: frame.is_err(),
             text: text.iter().copied().take_while(|byte| *byte != 0).collect(),
         })
     }
@@ -190,6 +193,7 @@ mod tests {
             running: true,
             has_text: true,
             frame: Some(frame),
+            impossible: false,
             text: b"hello\r\n".to_vec(),
         };
         let bytes = state.encode(63);
@@ -215,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn impossible_pictures_and_short_answers_are_refused() {
+    fn impossible_pictures_are_told_apart_and_short_answers_are_refused() {
         assert!(matches!(
             CameraState::decode(&[0; 15]),
             Err(Malformed::Short { .. })
@@ -227,8 +231,12 @@ mod tests {
             Ok(None)
         );
         bytes[4..8].fill(0xFF);
+        bytes[16] = b'!';
+        let state = CameraState::decode(&bytes).unwrap();
+        assert_eq!((state.frame, state.impossible), (None, true));
+        assert_eq!(state.text, b"!", "its text counts all the same");
         assert!(matches!(
-            CameraState::decode(&bytes),
+            FrameSize::decode(&bytes[4..]),
             Err(Malformed::Field { field: "width", .. })
         ));
     }

@@ -13,6 +13,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use omv_bench::escaped;
 use serde_json::{Value, json};
 
 use super::{Area, Note, classes, load, notes, pictures};
@@ -226,7 +227,8 @@ fn yolo(to: &Path, items: &[Item], labels: &[&str]) -> Result<(), Fail> {
     }
     let names = labels.iter().enumerate();
     let names: String = names
-        .map(|(id, label)| format!("  {id}: {label}\n"))
+        // Text as JSON writes it is text in YAML, whatever is in it.
+        .map(|(id, label)| format!("  {id}: {}\n", Value::from(*label)))
         .collect();
     let text = format!("path: .\ntrain: images\nval: images\nnames:\n{names}");
     write(&to.join("data.yaml"), &text)
@@ -241,13 +243,15 @@ fn voc(to: &Path, items: &[Item], labels: &[&str]) -> Result<(), Fail> {
         let objects = item.areas().into_iter().map(|area| {
             format!(
                 "  <object>\n    <name>{}</name>\n    <pose>Unspecified</pose>\n    <truncated>0</truncated>\n    <difficult>0</difficult>\n    <bndbox><xmin>{}</xmin><ymin>{}</ymin><xmax>{}</xmax><ymax>{}</ymax></bndbox>\n  </object>\n",
-                labels[item.class], area.x + 1, area.y + 1, area.x + area.width, area.y + area.height
+                escaped(labels[item.class]), area.x + 1, area.y + 1, area.x + area.width, area.y + area.height
             )
         });
         let objects: String = objects.collect();
         let text = format!(
             "<annotation>\n  <folder>JPEGImages</folder>\n  <filename>{}.jpg</filename>\n  <size><width>{}</width><height>{}</height><depth>3</depth></size>\n  <segmented>0</segmented>\n{objects}</annotation>\n",
-            item.stem, item.width, item.height
+            escaped(&item.stem),
+            item.width,
+            item.height
         );
         write(&annotations.join(format!("{}.xml", item.stem)), &text)?;
     }
@@ -328,7 +332,25 @@ mod tests {
             text.lines().next(),
             Some("0 0.156250 0.333333 0.187500 0.333333")
         );
-        assert!(read(to.join("data.yaml")).contains("  1: figure\n"));
+        assert!(read(to.join("data.yaml")).contains("  1: \"figure\"\n"));
+    }
+
+    #[test]
+    fn a_label_that_others_made_is_text_and_no_markup() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("set");
+        set(&root);
+        let odd = root.join("00003.a&b #c.class");
+        fs::create_dir(&odd).unwrap();
+        fs::copy(root.join("00001.ball.class/00001.jpg"), odd.join("1.jpg")).unwrap();
+        for form in [Form::Voc, Form::Yolo] {
+            export(&root, form, &folder.path().join(format!("{form:?}"))).unwrap();
+        }
+        let xml = "Voc/Annotations/a&b #c.1.xml";
+        let text = read(folder.path().join(xml));
+        assert!(text.contains("<name>a&amp;b #c</name>"), "{text}");
+        let text = read(folder.path().join("Yolo/data.yaml"));
+        assert!(text.contains("  2: \"a&b #c\"\n"), "{text}");
     }
 
     #[test]

@@ -127,10 +127,15 @@ impl Line {
         self.ready.clear();
         self.command(opcode, length)?;
         let patience = PATIENCE + Duration::from_millis(length as u64 / BYTES_PER_MILLISECOND);
-        let until = self.link.now() + patience;
+        let end = self.link.now() + patience;
+        // However long the answer, its bytes follow one another.
+        let mut until = self.link.now() + PATIENCE;
         while self.ready.len() < length {
             match self.link.wait(until)? {
-                Some(Heard::Bytes(bytes)) => self.ready.extend(bytes),
+                Some(Heard::Bytes(bytes)) => {
+                    self.ready.extend(bytes);
+                    until = end.min(self.link.now() + PATIENCE);
+                }
                 Some(Heard::Gone) => return Err(Self::gone()),
                 Some(Heard::Stall) => {}
                 None if self.link.now() < until => {}
@@ -213,6 +218,8 @@ impl Line {
         self.started.heard(&state.text);
         if let Some(frame) = state.frame {
             self.dump(frame)?;
+        } else if state.impossible {
+            self.give_back()?;
         }
         // Where there is more there is no need to wait.
         let every = match state.has_text || !state.text.is_empty() || state.frame.is_some() {
@@ -232,8 +239,10 @@ impl Line {
         }
         if self.scribe.preview != Preview::Off {
             let answer = self.ask(Opcode::FRAME_SIZE, FrameSize::SIZE)?;
-            if let Ok(Some(frame)) = FrameSize::decode(&answer) {
-                self.dump(frame)?;
+            match FrameSize::decode(&answer) {
+                Ok(Some(frame)) => self.dump(frame)?,
+                Ok(None) => {}
+                Err(_) => self.give_back()?,
             }
         }
         let now = self.link.now();
@@ -250,11 +259,7 @@ impl Line {
     fn dump(&mut self, frame: FrameSize) -> Result<(), Error> {
         let size = frame.bytes(self.firmware);
         if size == 0 || size > LARGEST {
-            self.scribe.corrupt();
-            // Off and on gives it back unread.
-            let preview = self.scribe.preview;
-            self.set_preview(Preview::Off)?;
-            return self.set_preview(preview);
+            return self.give_back();
         }
         // One byte more than full packets: its value is anything.
         let full = self.packets && size.is_multiple_of(64);
@@ -287,6 +292,14 @@ impl Line {
             time: SystemTime::UNIX_EPOCH,
         });
         Ok(())
+    }
+
+    /// Gives a picture back unread that cannot be one: off and on does that.
+    fn give_back(&mut self) -> Result<(), Error> {
+        self.scribe.corrupt();
+        let preview = self.scribe.preview;
+        self.set_preview(Preview::Off)?;
+        self.set_preview(preview)
     }
 
     fn missing<T>(what: &'static str) -> Result<T, Error> {

@@ -84,17 +84,20 @@ pub fn spsdk_usb(shop: &Shop) -> Result<ExitCode> {
     rig::rig(shop, &["--", &script])
 }
 
-/// A flash of an H7 at its real speed, through Linux's USB stack: `omv`, which verifies, beside dfu-util,
-/// which does not, and beside dfu-util with a second run that reads back; then the same image again, and
-/// with 16 other bytes.
+/// A flash of an H7 at its real speed, through Linux's USB stack, each time a whole process: `omv`, which
+/// verifies, beside the least time the camera needs, beside dfu-util, which does not verify, and beside
+/// dfu-util with a second run that reads back; then the same image again, and one with 16 other bytes.
 ///
 /// # Errors
-/// When a file cannot be made, and those of the rig.
+/// When a file cannot be made or the program not built, and those of the rig.
 pub fn dfu_usb(shop: &Shop) -> Result<ExitCode> {
+    let program = release(shop)?;
     let folder = shop.target.join("rig/bench");
     let sample = work::programs(shop)?.join("examples/sample");
-    let job = shop.program(sample).args(["release", "5.0.0", H7_SIZE]);
+    let job = shop.program(&sample).args(["release", "5.0.0", H7_SIZE]);
     job.args([&folder]).args(["h7"]).stream()?;
+    let needs = shop.program(&sample).args(["needs", H7_SIZE, "h7"]);
+    let needs = needs.output()?;
     let image = folder.join("firmware.bin");
     let mut changed = std::fs::read(&image)?;
     let middle = changed.get_mut(0x9_0000..0x9_0010);
@@ -102,44 +105,57 @@ pub fn dfu_usb(shop: &Shop) -> Result<ExitCode> {
         *byte ^= 0xFF;
     }
     std::fs::write(folder.join("changed.bin"), changed)?;
-    let script = format!("folder={}; {DFU}", folder.display());
-    rig::rig(shop, &["--camera", "h7,bootloader=1.0.3", "--", &script])
+    let (folder, needs) = (folder.display(), needs.trim());
+    let script = format!("folder={folder} needs={needs}; {DFU}");
+    rig::released(shop, &program, "h7,bootloader=1.0.3", &script)
 }
 
 /// Bytes of an H7's whole partition.
 const H7_SIZE: &str = "1703936";
 
-/// What runs in the guest, with the program as tests have it. `omv` starts in the bootloader and ends with
-/// a running camera; dfu-util starts and ends in the bootloader. An image with changed bytes does not
-/// start, so the steps that touch flash are added up by themselves.
+/// What runs in the guest. All begins and ends in the bootloader, and all files are in memory. Times are
+/// milliseconds; the camera counts erased sectors in pieces of 4 KiB, 32 of which are one of an H7.
 const DFU: &str = r#"
-cp $folder/*.bin .
-export TIMEFORMAT="  %R s, processor %U + %S s"
-erased() { XDG_RUNTIME_DIR=/run/sim omv sim ctl rig status --json | grep -o '"erased_sectors":[0-9]*'; }
-steps() {
-    python3 -c '
-import json, sys
-verbs, work = [], 0
-for event in map(json.loads, sys.stdin):
-    if event.get("event") == "planned":
-        verbs = [step["verb"] for step in event["steps"]]
-    if event.get("event") == "finished":
-        verb = verbs[event["step"]]
-        print("   ", verb, event["millis"] / 1000, "s")
-        work += event["millis"] if verb in ("hold", "compare", "write", "verify") else 0
-print("  flash alone", work / 1000, "s")'
+mkdir /tmp/bench; cp $folder/*.bin /tmp/bench; cd /tmp/bench
+missed=0 before=0
+erased() {
+    local all=$(XDG_RUNTIME_DIR=/run/sim omv sim ctl rig status --json | grep -o '"erased_sectors":[0-9]*')
+    all=${all#*:}; sectors=$(((all - before) / 32)) before=$all
 }
-turn() { echo "$1"; shift; time "$@" >out 2>err; steps <out; erased; }
+# took WORD...: runs it, its milliseconds are in $millis.
+took() {
+    local begun=${EPOCHREALTIME/./}
+    "$@" >out 2>&1 || { cat out; exit 1; }
+    millis=$(((${EPOCHREALTIME/./} - begun) / 1000))
+    erased
+}
+# row NAME MILLIS BESIDE GOAL SECTORS: the goal is in thousandths, 0 for none.
+row() {
+    local ratio=$(($2 * 1000 / $3)) goal=$4
+    ((goal == 0 || ratio <= goal)) || missed=1
+    printf '%-44s %6d.%03d %6d.%03d %6d.%03d %8s\n' "$1" $(($2 / 1000)) $(($2 % 1000)) \
+        $((ratio / 1000)) $((ratio % 1000)) $((goal / 1000)) $((goal % 1000)) "$5"
+}
 echo "load: $(cat /proc/loadavg)"
-omv reset --bootloader; erased
-turn "omv, all of it" omv --json flash --full firmware.bin
-omv reset --bootloader
-turn "omv, the same again" omv --json flash firmware.bin
-omv reset --bootloader
-echo "dfu-util -D"; time dfu-util -d ,37c5:9204 -a FIRMWARE -D firmware.bin >out 2>&1 || cat out; erased
-echo "dfu-util -U"; time dfu-util -d ,37c5:9204 -a FIRMWARE -U back.bin >out 2>&1 || cat out
-turn "omv, 16 bytes changed" omv --json flash --force changed.bin
-echo "load: $(cat /proc/loadavg)""#;
+omv reset --bootloader 2>/dev/null; erased
+dfu-util --version >/dev/null
+took omv --json flash --full --stay firmware.bin; full=$millis full_sectors=$sectors
+took omv --json flash --stay firmware.bin; same=$millis same_sectors=$sectors
+took dfu-util -d ,37c5:9204 -a FIRMWARE -D firmware.bin; down=$millis down_sectors=$sectors
+took dfu-util -d ,37c5:9204 -a FIRMWARE -U back.bin; up=$millis
+took omv --json flash --force --stay changed.bin; part=$millis part_sectors=$sectors
+took omv --json flash firmware.bin; run=$millis run_sectors=$sectors
+printf '%-44s %10s %10s %10s %8s\n' 'H7, 1703936 bytes, whole processes' seconds ratio goal sectors
+row 'what the camera needs to take and give' $needs $needs 0 13
+row 'omv flash --full --stay, beside that' $full $needs 1050 $full_sectors
+row 'the same image again, beside all of it' $same $full 150 $same_sectors
+row '16 bytes changed, beside all of it' $part $full 300 $part_sectors
+row 'dfu-util -D, not verified, beside the camera' $down $needs 0 $down_sectors
+row 'and dfu-util -U after it' $((down + up)) $needs 0 0
+row 'the 16 bytes again, and start the firmware' $run $full 0 $run_sectors
+echo "load: $(cat /proc/loadavg)"
+((full_sectors == 13 && same_sectors == 0 && part_sectors == 1)) || missed=1
+exit $missed"#;
 
 /// What runs in the guest. The write goes to RAM, which the camera's bootloader takes at once.
 const USB: &str = r#"

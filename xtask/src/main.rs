@@ -45,7 +45,7 @@ cargo xtask NAME
   bench            run the benchmarks of the workspace
   bench spsdk [--usb]
                    the stand-ins against NXP's own tools, in one table; over USB in the rig
-  bench dfu --usb  a flash of an H7 beside dfu-util, in real time in the rig
+  bench dfu --usb  a flash of an H7 beside dfu-util and what the camera needs, in the rig
   bench romfs      building ROM file systems against mpremote
   bench session    sessions with a running camera against the Python package `openmv`
   bench serve      how fast a picture reaches a viewer of `omv serve`

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use omv_boards::{Board, MemoryKind, Span, State};
+use omv_boards::{Board, MemoryKind, State};
 use omv_camera::{Context, Outcome, Stop, find, look, run, select};
 use omv_link::Bus;
 use omv_plan::{Image, Wish};
@@ -18,11 +18,6 @@ use omv_sim::{Camera, VirtualBus};
 
 /// An H7's whole partition: 13 sectors.
 const SIZE: usize = 1_703_936;
-/// Bytes of a block, and of a full-speed frame that is filled with control packets.
-const BLOCK: u64 = 4096;
-const FRAME: u64 = 832;
-/// Frames that the protocol itself costs a block: GETSTATUS twice.
-const STATUS: u64 = 2;
 
 fn main() -> ExitCode {
     let board = omv_boards::by_name("h7").expect("the H7 has a board file");
@@ -32,7 +27,8 @@ fn main() -> ExitCode {
         *byte ^= 0xFF;
     }
     let bench = Bench::new(board);
-    let bound = bound(board, &image);
+    let bound = dfu::Needs::of(board, SIZE as u32);
+    let bound = bound.expect("an H7 is flashed like that").all();
     let (full, erased) = bench.flash(board, &image, &Wish::default());
     let (same, erased_same) = bench.flash(board, &image, &Wish::default());
     // The seal of the sample does not fit any more: the camera would not start.
@@ -74,41 +70,6 @@ fn forced() -> Wish {
         force: true,
         ..Wish::default()
     }
-}
-
-/// Erasing every sector, programming every word, and all blocks over the bus and back.
-fn bound(board: &'static Board, image: &[u8]) -> Duration {
-    let wish = dfu::Wish {
-        state: State::Dfu,
-        ..dfu::Wish::of(board)
-    };
-    let camera = wish.make().expect("there is such a camera");
-    let mut parts = camera.chip().lock();
-    let start = board.region("firmware").expect("a firmware region").start;
-    let range = Span {
-        start,
-        end: start + image.len() as u32,
-    };
-    let kind = MemoryKind::Internal;
-    let began = parts.now;
-    for sector in board.sectors(kind, range).collect::<Vec<_>>() {
-        parts.now = parts.erase(kind, sector).expect("it can be erased");
-        let from = (sector.start - start) as usize;
-        let to = image.len().min((sector.end - start) as usize);
-        for (number, block) in image[from..to].chunks(BLOCK as usize).enumerate() {
-            let address = sector.start + number as u32 * BLOCK as u32;
-            let place = (kind, address);
-            // What the erase left is known to the model only when it is over.
-            parts.now = parts
-                .write(place, block, 0, true)
-                .expect("it can be written");
-        }
-    }
-    let took = parts.now - began;
-    let blocks = (image.len() as u64).div_ceil(BLOCK);
-    let data = BLOCK.div_ceil(FRAME);
-    let frames = blocks * (data + STATUS + data);
-    took + Duration::from_millis(frames)
 }
 
 struct Bench(VirtualBus);

@@ -200,6 +200,15 @@ impl Plan {
             .unwrap_or(Risk::Reads)
     }
 
+    /// The same without its end: the camera waits in its bootloader for the next job.
+    #[must_use]
+    pub fn staying(mut self) -> Self {
+        while matches!(self.steps.last(), Some(Step::Leave { .. } | Step::Ask)) {
+            self.steps.pop();
+        }
+        self
+    }
+
     /// The regions that the steps from this one on read or write, up to the next bootloader.
     pub fn regions_from(&self, step: usize) -> Vec<&'static Region> {
         let names = self.steps.iter().skip(step + 1);

@@ -231,3 +231,15 @@ fn every_byte_of_an_image_is_erased_written_and_verified_once_the_vectors_last()
         }
     }
 }
+
+#[test]
+fn a_camera_that_should_stay_is_written_as_ever_and_then_left_alone() {
+    let plan = flash(board(), State::Sbl, images(), &Wish::default()).unwrap();
+    let staying = plan.clone().staying();
+    assert_eq!(staying.steps[..], plan.steps[..staying.steps.len()]);
+    let dropped = &plan.steps[staying.steps.len()..];
+    assert!(
+        matches!(dropped, [Step::Leave { .. }, Step::Ask]),
+        "{dropped:?}"
+    );
+}

@@ -1,6 +1,8 @@
 //! Writes a made-up firmware, or ROM file system, to a file, for tests that flash a virtual camera
 //! through programs which know nothing of virtual cameras: `sample VERSION|romfs BYTES FILE` for the
 //! RT1062, `sample release VERSION BYTES FOLDER BOARD` for the files of a release for another board.
+//! `sample needs BYTES BOARD` prints the milliseconds that the camera itself needs to take firmware of
+//! this size and to give it back.
 
 use std::path::Path;
 
@@ -13,6 +15,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         && what == "release"
     {
         return release(version, size.parse()?, Path::new(folder), board);
+    }
+    if let [what, size, board] = words.as_slice()
+        && what == "needs"
+    {
+        let board = omv_boards::by_name(board).ok_or("no such board")?;
+        let needs = dfu::Needs::of(board, size.parse()?).ok_or("it is not flashed like that")?;
+        println!("{}", needs.all().as_millis());
+        return Ok(());
     }
     let [what, size, file] = words.as_slice() else {
         return Err("sample VERSION|romfs BYTES FILE".into());

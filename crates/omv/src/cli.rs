@@ -446,6 +446,9 @@ pub struct Flash {
     /// wire. For comparison only
     #[arg(long, hide = true, conflicts_with = "park")]
     pub erase_first: bool,
+    /// Leave the camera in its bootloader, for the next job
+    #[arg(long)]
+    pub stay: bool,
 }
 
 #[derive(Clone, Debug, Args)]

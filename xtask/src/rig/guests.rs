@@ -23,6 +23,8 @@ pub struct Tools<'a> {
     kernel: Kernel,
     /// The folder of the programs.
     built: PathBuf,
+    /// `omv`.
+    program: PathBuf,
     server: Option<&'a str>,
 }
 
@@ -42,9 +44,16 @@ impl<'a> Tools<'a> {
         let built = work::programs(shop)?;
         Ok(Self {
             kernel,
+            program: built.join("omv"),
             built,
             server,
         })
+    }
+
+    /// The same with another `omv`.
+    pub fn with(self, program: &Path) -> Self {
+        let program = program.to_owned();
+        Self { program, ..self }
     }
 
     /// A machine with an empty share of this name, and the programs in it.
@@ -54,9 +63,9 @@ impl<'a> Tools<'a> {
     pub fn machine(&self, shop: &Shop, share: &str) -> Result<Machine> {
         let machine = Machine::new(shop, &self.kernel, share)?;
         let built = &self.built;
-        machine.program(shop, &built.join("omv"), "omv")?;
+        machine.program(shop, &self.program, "omv")?;
         machine.program(shop, &built.join("xtask"), "attach")?;
-        let server = self.server.map_or(built.join("omv"), Into::into);
+        let server = self.server.map_or(self.program.clone(), Into::into);
         machine.program(shop, &server, "serve")?;
         Ok(machine)
     }

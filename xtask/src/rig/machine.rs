@@ -21,6 +21,8 @@ const EVERY: Duration = Duration::from_millis(50);
 pub struct Machine {
     kernel: Kernel,
     share: PathBuf,
+    /// See [`Machine::steady`].
+    steady: bool,
     /// Held, so that two rigs of one clone do not share a folder.
     _lock: File,
 }
@@ -46,8 +48,18 @@ impl Machine {
         Ok(Self {
             kernel: kernel.clone(),
             share,
+            steady: false,
             _lock: lock,
         })
+    }
+
+    /// Gives the guest a clock that counts instructions, 500 million a second, and real time only where
+    /// it has nothing to do. What is measured by that clock does not depend on how fast this machine
+    /// emulates, or on what else it does; a real computer is some times as fast.
+    #[must_use]
+    pub fn steady(self) -> Self {
+        let steady = true;
+        Self { steady, ..self }
     }
 
     /// The folder that both sides see.
@@ -143,6 +155,9 @@ impl Machine {
             "-M q35 -cpu qemu64 -smp 1 -m 1024 -accel tcg -nodefaults -no-user-config".split(' '),
         );
         qemu.args("-display none -no-reboot -serial stdio".split(' '));
+        if self.steady {
+            qemu.args("-icount shift=1,sleep=on -rtc clock=vm".split(' '));
+        }
         qemu.arg("-kernel").arg(&self.kernel.image);
         qemu.arg("-initrd").arg(&self.kernel.initramfs);
         qemu.arg("-append").arg(format!(

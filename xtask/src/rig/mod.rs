@@ -23,6 +23,7 @@ mod scenes;
 mod supplies;
 mod tap;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -124,8 +125,23 @@ pub fn rig(shop: &Shop, words: &[&str]) -> Result<ExitCode> {
             model,
             options,
             command,
-        } => one_command(shop, &model, &options, &command),
+        } => {
+            let tools = guests::Tools::build(shop, None)?;
+            let machine = tools.machine(shop, "share")?;
+            one_command(&machine, (&model, &options), &command)
+        }
     }
+}
+
+/// One command in the guest as [`rig`] runs it, with the program as it is released, which also serves
+/// the camera, and with a [steady](machine::Machine::steady) clock.
+///
+/// # Errors
+/// When the command could not be run.
+pub fn released(shop: &Shop, program: &Path, model: &str, command: &str) -> Result<ExitCode> {
+    let tools = guests::Tools::build(shop, None)?.with(program);
+    let machine = tools.machine(shop, "share")?.steady();
+    one_command(&machine, (model, ""), command)
 }
 
 /// The stage: all tests. Those that failed are tried once more in a guest booted afresh, and it is
@@ -169,9 +185,11 @@ fn verdict(shop: &Shop, judged: &[(&str, bool)]) -> Result<()> {
     )
 }
 
-fn one_command(shop: &Shop, model: &str, options: &str, command: &str) -> Result<ExitCode> {
-    let tools = guests::Tools::build(shop, None)?;
-    let machine = tools.machine(shop, "share")?;
+fn one_command(
+    machine: &machine::Machine,
+    (model, options): (&str, &str),
+    command: &str,
+) -> Result<ExitCode> {
     let script = format!(
         "board 0 rig {} {options}\nnode /dev/ttyACM0\nexec bash -c {} 2>&1\n",
         machine::quote(model),

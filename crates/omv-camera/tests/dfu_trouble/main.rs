@@ -12,14 +12,31 @@ mod rom;
 mod several;
 mod stop;
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bench::{Bench, release};
 use omv_boards::{Role, State};
-use omv_camera::{Error, Outcome, Stop};
-use omv_link::Bus as _;
+use omv_camera::{Context, Error, Outcome, Stop, find, look, run, select};
+use omv_link::Bus;
+use omv_link::record::Recorder;
 use omv_plan::{Image, Wish};
 use omv_sim::dfu;
+
+/// Where a record goes.
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
 
 /// A camera of a board in a state, with the firmware it was sold with.
 fn camera(name: &str, state: State) -> Bench {
@@ -83,6 +100,28 @@ impl Bench {
         self.when = Box::new(|_, _, _| {});
     }
 
+    /// The same flash, with all that passes over the bus written down.
+    fn recorded(&mut self, images: &[Image]) -> String {
+        let record = Shared::default();
+        let recorder = Recorder::new(record.clone(), Default::default());
+        let bus = recorder.bus(Box::new(self.bus.clone()));
+        let buses: Vec<Arc<dyn Bus>> = vec![Arc::new(bus)];
+        let found = select(find(&buses).unwrap(), None).unwrap();
+        let looked = look(&found, Some(self.board)).unwrap();
+        let images = images.to_vec();
+        let plan = omv_plan::flash(self.board, looked.state, images, &Wish::default()).unwrap();
+        let context = Context {
+            found: looked.found,
+            who: None,
+            tell: &mut |_| {},
+            keep: &mut |_, _| Ok(()),
+            vendor: &mut |_, _, _| Ok(()),
+            stop: Stop::default(),
+        };
+        run(&plan, context).unwrap();
+        String::from_utf8(record.0.lock().unwrap().clone()).unwrap()
+    }
+
     fn now(&self) -> Duration {
         self.bus.now()
     }
@@ -98,4 +137,22 @@ impl Bench {
             camera.hand(now, omv_sim::Hand::Plug);
         });
     }
+}
+
+/// Linux asks a device that it is given back for its first alternate, and waits five seconds for
+/// one on its way out to answer.
+#[test]
+fn nothing_is_left_for_the_system_to_ask_of_a_bootloader_that_leaves() {
+    let mut bench = camera("OPENMV4", State::Dfu);
+    let firmware = files(&bench, &[Role::Firmware]);
+    let record = bench.recorded(&firmware);
+    // SET_INTERFACE, or DETACH.
+    let asked = |line: &&str| line.contains(" > 010b") || line.contains(" > 2100");
+    let asked: Vec<&str> = record.lines().filter(asked).collect();
+    let [.., chosen, last, detach] = asked[..] else {
+        panic!("{asked:?}");
+    };
+    assert!(chosen.ends_with(" > 010b020000000000"), "{chosen}");
+    assert!(last.ends_with(" > 010b000000000000"), "{last}");
+    assert!(detach.ends_with(" > 2100e80300000000"), "{detach}");
 }

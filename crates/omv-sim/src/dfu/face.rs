@@ -275,16 +275,20 @@ impl Face for DfuFace {
         None
     }
 
-    /// At full speed a control transfer carries 832 bytes in a frame of a millisecond, and takes
-    /// at least one.
     fn transfer_time(&self, _endpoint: u8, bytes: usize) -> Duration {
-        match self.card.speed {
-            Speed::High => Duration::from_micros(250 + bytes as u64 / 20),
-            _ => Duration::from_micros(1000 + bytes as u64 * 1000 / 832),
-        }
+        wire(self.card.speed, bytes)
     }
 
     fn next(&self, now: Duration) -> Option<Duration> {
         Some(self.busy_until()).filter(|at| *at > now && *at < Duration::MAX)
+    }
+}
+
+/// How long a control transfer takes. At full speed it carries 832 bytes in a frame of a millisecond,
+/// and takes at least one.
+pub(super) fn wire(speed: Speed, bytes: usize) -> Duration {
+    match speed {
+        Speed::High => Duration::from_micros(250 + bytes as u64 / 20),
+        _ => Duration::from_micros(1000 + bytes as u64 * 1000 / 832),
     }
 }

@@ -31,6 +31,7 @@ mod content;
 mod face;
 mod legacy;
 mod life;
+mod needs;
 mod partitions;
 mod quirks;
 pub mod sample;
@@ -48,6 +49,7 @@ use chip::{Chip, Parts, Revision};
 use life::{Life, Next};
 
 pub use content::Generation;
+pub use needs::Needs;
 pub use quirks::Quirks;
 pub use wish::{Bootloader, Wish, WishError};
 

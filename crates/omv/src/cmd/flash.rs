@@ -54,7 +54,10 @@ pub fn run(common: &Common, args: &Flash, output: &Output) -> Result<(), Fail> {
         force: options.force,
         ..work::wish(&looked)
     };
-    let plan = |state| omv_plan::flash(board, state, images.clone(), &wish);
+    let plan = |state| {
+        let plan = omv_plan::flash(board, state, images.clone(), &wish)?;
+        Ok(if args.stay { plan.staying() } else { plan })
+    };
     if options.dry_run {
         return work::show(&plan(looked.state)?, &looked, output);
     }

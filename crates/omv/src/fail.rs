@@ -165,6 +165,8 @@ fn hint(error: &Error) -> Option<String> {
             let name = last.map_or("h7", |alias| alias);
             format!("{} For example: --board {name}", error.help())
         }
+        // What runs is left alone, and a camera's own `main.py` may take no pictures.
+        Error::NoFrame { .. } => format!("{} Or run one with --script.", error.help()),
         Error::Refused(Refusal::NoLoader { .. }) => {
             format!("{} Then name it with --loaders.", error.help())
         }

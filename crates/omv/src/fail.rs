@@ -30,6 +30,8 @@ pub enum Fail {
     Disk(omv_fat::Fault),
     /// A disk that should be written to is in use by this computer.
     Mounted { path: PathBuf, at: PathBuf },
+    /// A disk itself, under any folder it is mounted at, is not this account's to open.
+    DiskRights { path: PathBuf },
     /// The simulator could not be started or reached.
     Simulator { what: String },
     /// The script on the camera raised an exception.
@@ -61,6 +63,7 @@ impl Fail {
             Self::Usage { .. } => "usage",
             Self::Disk(fault) => fault.code(),
             Self::Mounted { .. } => "disk-mounted",
+            Self::DiskRights { .. } => "disk-no-access",
             Self::Simulator { .. } => "simulator",
             Self::Raised { .. } => "script-raised",
             Self::Late { .. } => "script-timeout",
@@ -83,6 +86,10 @@ impl Fail {
             Self::Mounted { path, at } => {
                 format!("{} is mounted at {}", path.display(), at.display())
             }
+            Self::DiskRights { path } => format!(
+                "this account may not open the disk {} itself; nothing was read or written",
+                path.display()
+            ),
             Self::Declined => "nothing was done, as you wished".into(),
             Self::Usage { what, .. } | Self::Simulator { what } => what.clone(),
             Self::Raised { what } => format!("the script raised {what}"),
@@ -102,6 +109,10 @@ impl Fail {
             Self::NeedsHands { command, .. } => format!("If you agree, run: {command}"),
             Self::Disk(fault) => fault.help().to_owned(),
             Self::Mounted { at, .. } => format!("Unmount it first: umount {}", at.display()),
+            Self::DiskRights { .. } => {
+                "Run the same command with sudo: that a file manager shows the disk is not enough."
+                    .into()
+            }
             Self::Declined => "Run the command again when you are ready.".into(),
             Self::Usage { help, .. } => help.clone(),
             Self::Simulator { .. } => "`omv list` shows the virtual cameras that run.".into(),
@@ -121,6 +132,7 @@ impl Fail {
                 _ => 1,
             },
             Self::NeedsHands { .. } | Self::Declined => 8,
+            Self::DiskRights { .. } => 5,
             Self::Usage { .. } => 2,
             Self::File { doing, .. } if *doing == "reading" => 9,
             Self::File { .. } | Self::Simulator { .. } => 1,
@@ -153,6 +165,8 @@ fn hint(error: &Error) -> Option<String> {
             let name = last.map_or("h7", |alias| alias);
             format!("{} For example: --board {name}", error.help())
         }
+        // What runs is left alone, and a camera's own `main.py` may take no pictures.
+        Error::NoFrame { .. } => format!("{} Or run one with --script.", error.help()),
         Error::Refused(Refusal::NoLoader { .. }) => {
             format!("{} Then name it with --loaders.", error.help())
         }

@@ -235,6 +235,8 @@ fn a_main_py_of_somebody_elses_stays_until_it_is_told_otherwise() {
     };
     let deployed = deploy(&[]);
     assert_eq!(deployed["main_kept"], true);
+    // The internal disk is written from here, with a note that mends it after a cut.
+    assert_eq!(deployed["noted"], true);
     let show = "print(open('/flash/main.py').read()[:30])\n";
     assert_eq!(camera.says(show), "# mine");
     let (exit, report) = camera.omv(&["model", "info", ":/flash/finder.tflite"]);

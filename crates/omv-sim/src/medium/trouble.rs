@@ -118,7 +118,7 @@ mod tests {
         for (text, trouble) in [
             ("wraps:4096", Trouble::Wraps(4096)),
             ("drops:1", Trouble::Drops(1)),
-            ("stuck:7", Trouble::Stuck(vec![7..8])),
+            ("stuck:7+9", Trouble::Stuck(vec![7..8, 9..10])),
             (
                 "fails:150-152+400-401",
                 Trouble::Fails(vec![150..153, 400..402]),

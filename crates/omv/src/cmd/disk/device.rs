@@ -55,9 +55,8 @@ impl FileDisk {
         } else {
             "reading"
         };
-        let mut file = options
-            .open(path)
-            .map_err(|error| Fail::file(path, doing, error))?;
+        let opened = options.open(path);
+        let mut file = opened.map_err(|error| refused(path, device, doing, error))?;
         let size = file
             .seek(SeekFrom::End(0))
             .map_err(|error| Fail::file(path, doing, error))?;
@@ -151,6 +150,16 @@ impl Sectors for FileDisk {
         self.file
             .sync_all()
             .map_err(|_| Fault::Unwritable { sector: 0 })
+    }
+}
+
+/// Why a disk or an image was not opened.
+fn refused(path: &Path, device: bool, doing: &'static str, error: io::Error) -> Fail {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied if device => Fail::DiskRights {
+            path: path.to_owned(),
+        },
+        _ => Fail::file(path, doing, error),
     }
 }
 
@@ -274,5 +283,23 @@ mod system {
 
     pub fn mounted(_: &Path, _: &Metadata) -> Option<PathBuf> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_of_somebody_elses_is_told_from_a_file_of_somebody_elses() {
+        let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
+        let disk = refused(Path::new("/dev/sdb"), true, "reading", denied());
+        assert_eq!((disk.code(), disk.exit()), ("disk-no-access", 5));
+        assert!(disk.message().contains("/dev/sdb") && disk.help().contains("sudo"));
+        let file = refused(Path::new("card.img"), false, "reading", denied());
+        assert_eq!(file.code(), "file");
+        let busy = io::Error::from(io::ErrorKind::ResourceBusy);
+        let busy = refused(Path::new("/dev/sdb"), true, "reading", busy);
+        assert_eq!(busy.code(), "file");
     }
 }

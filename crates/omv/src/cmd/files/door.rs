@@ -85,22 +85,7 @@ pub fn open(common: &Common, place: &Place, write: bool, who: &str) -> Result<Do
         Kind::Internal => "internal disk",
         _ => "card",
     };
-    let seen = &looked.found.seen;
-    let inside = common
-        .camera
-        .as_deref()
-        .is_some_and(|name| name.starts_with("sim:"));
-    // A camera that lives as long as this command needs no note that outlives it.
-    let notebook: Box<dyn Notebook> = match inside {
-        true => Box::new(MemoryNotebook::default()),
-        false => {
-            let camera = seen
-                .serial
-                .clone()
-                .unwrap_or_else(|| seen.place.to_string());
-            Box::new(FileNotebook::of_key(&format!("{camera}-{}", kind.name())))
-        }
-    };
+    let notebook = notebook_of(common, &looked, kind);
     Ok(Door {
         title: format!("{what} of {}", looked.board.title),
         blocks,
@@ -108,6 +93,19 @@ pub fn open(common: &Common, place: &Place, write: bool, who: &str) -> Result<Do
         kind,
         camera: Some((bench, looked)),
     })
+}
+
+/// Where the plan of a save onto a camera's disk is kept.
+pub fn notebook_of(common: &Common, looked: &Looked, kind: Kind) -> Box<dyn Notebook> {
+    let seen = &looked.found.seen;
+    let named = common.camera.as_deref();
+    // A camera that lives as long as this command needs no note that outlives it.
+    if named.is_some_and(|name| name.starts_with("sim:")) {
+        return Box::new(MemoryNotebook::default());
+    }
+    let camera = seen.serial.clone();
+    let camera = camera.unwrap_or_else(|| seen.place.to_string());
+    Box::new(FileNotebook::of_key(&format!("{camera}-{}", kind.name())))
 }
 
 impl Door {
@@ -175,7 +173,7 @@ impl Blocks for Closed {
 }
 
 /// Stops the script that runs: camera and computer do not ask each other before they write.
-fn quiet(looked: &Looked) -> Result<(), Fail> {
+pub fn quiet(looked: &Looked) -> Result<(), Fail> {
     if looked.found.state() != State::Run {
         return Ok(());
     }

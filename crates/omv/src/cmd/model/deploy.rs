@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   read, check against this camera  -- refused: exit 9, nothing was written
-//!   choose the disk, write, have the camera hash what its next start will find
+//!   choose the disk, write (the internal one from here, with a note; a card by the camera), have the
+//!   camera hash what its next start will find
 //!   (or read its ROM file system, add the files, flash that: `rom.rs`)
 //!   run one prediction and show its labels and scores
 //! ```
@@ -10,9 +11,11 @@
 use std::time::Duration;
 
 use omv_boards::Version;
-use omv_camera::files::SaveError;
+use omv_camera::files::{self, SaveError};
 use omv_camera::session::{Options, Session};
+use omv_camera::{Error, Looked};
 use omv_fat::Refusal;
+use omv_link::LinkError;
 use omv_plan::model::label_file;
 use omv_plan::sha256;
 use serde_json::{Value, json};
@@ -22,6 +25,8 @@ use super::source::{self, Given, Judged};
 use crate::bench::Bench as Buses;
 use crate::camera_files::{self, Root, quoted};
 use crate::cli::{Common, ModelDeploy, ModelPlace};
+use crate::cmd::disk::device::Access;
+use crate::cmd::files::door::{self, Kind};
 use crate::fail::Fail;
 use crate::output::{Output, clean, size};
 use crate::signals::stop_on_interrupt;
@@ -31,11 +36,39 @@ const LOOK: &str = include_str!("look.py");
 /// Room that a disk has to keep.
 const SPARE: u64 = 16 << 10;
 
-/// A file, for the camera or on it.
-pub struct Put {
+/// A file that was put there.
+struct Put {
+    what: &'static str,
+    path: String,
+    bytes: usize,
+    sha256: String,
+}
+
+/// A file as it will lie on the camera.
+pub struct File {
     pub what: &'static str,
     pub path: String,
     pub bytes: Vec<u8>,
+}
+
+/// A file that has to be there.
+struct Job {
+    what: &'static str,
+    path: String,
+    bytes: Vec<u8>,
+    sha256: String,
+    is_there: bool,
+}
+
+impl From<Job> for Put {
+    fn from(job: Job) -> Self {
+        Self {
+            what: job.what,
+            path: job.path,
+            bytes: job.bytes.len(),
+            sha256: job.sha256,
+        }
+    }
 }
 
 /// Runs the command.
@@ -47,42 +80,44 @@ pub fn run(common: &Common, args: &ModelDeploy, output: &Output) -> Result<(), F
     let simulated = looked.found.seen.simulated;
     let version: Option<Version> = looked.firmware().and_then(|version| version.parse().ok());
     let judged = given.judge(looked.board, version)?;
-    let (camera, board) = (looked.found.label(), looked.board);
-    let (session, root, put, folder) = if args.to == ModelPlace::Romfs {
-        let put = files(&given, &judged, rom::FOLDER, &stem);
-        let looked = rom::flash(&buses, looked, &put, output)?;
-        let session = Session::open(&looked, Options::default())?;
-        for one in &put {
-            camera_files::confirm(&session, &one.path, &one.bytes)?;
+    let in_rom = args.to == ModelPlace::Romfs;
+    let looked = match in_rom {
+        true => {
+            let files = files(&given, &judged, rom::FOLDER, &stem);
+            rom::flash(&buses, looked, &files, output)?
         }
-        let root = match args.script {
-            true => choose(&camera_files::roots(&session)?, ModelPlace::Auto, SPARE)?,
-            false => Root::default(),
-        };
-        (session, root, put, rom::FOLDER.to_owned())
-    } else {
-        let session = Session::open(&looked, Options::default())?;
-        let needed = given.bytes.len() as u64 + SPARE;
-        let root = choose(&camera_files::roots(&session)?, args.to, needed)?;
-        let put = files(&given, &judged, &root.path, &stem);
-        for one in &put {
-            write(&session, one)?;
-        }
-        let folder = root.path.clone();
-        (session, root, put, folder)
+        false => looked,
     };
+    let mut session = Session::open(&looked, Options::default())?;
+    let root = match in_rom && !args.script {
+        true => Root::default(),
+        false => {
+            let network = if in_rom { 0 } else { given.bytes.len() as u64 };
+            choose(&camera_files::roots(&session)?, args.to, network + SPARE)?
+        }
+    };
+    let folder = if in_rom { rom::FOLDER } else { &root.path };
+    let (jobs, kept) = jobs(&session, &given, &judged, &root, folder, &stem, args)?;
+    for job in jobs.iter().filter(|job| in_rom && job.what != "script") {
+        camera_files::confirm(&session, &job.path, &job.bytes)?;
+    }
+    let new: Vec<&Job> = jobs.iter().filter(|job| !job.is_there).collect();
+    let mut noted = new.is_empty() || root.kind == "sd";
+    if !noted {
+        session.close();
+        noted = from_here(common, &looked, &root.path, &new)?;
+        session = Session::open(&looked, Options::default())?;
+        // Whatever runs next mounts the disk anew.
+        camera_files::hash(&session, "main.py")?;
+    }
+    for job in new {
+        // What was written from here is there already for the camera, which hashes it.
+        camera_files::put(&session, &job.path, &job.bytes)?;
+    }
+    let put: Vec<Put> = jobs.into_iter().map(Put::from).collect();
     let model = format!("{folder}/{stem}.tflite");
     let labels = (!judged.labels.is_empty()).then(|| format!("{folder}/{stem}.txt"));
-    let mut put = put;
-    let mut kept = false;
-    if args.script {
-        let script = look(&model, labels.as_deref(), false).into_bytes();
-        kept = write_main(&session, &root, script, args.replace_main, &mut put)?;
-    }
-    let place = match args.to {
-        ModelPlace::Romfs => "romfs",
-        _ => root.kind,
-    };
+    let place = if in_rom { "romfs" } else { root.kind };
     let predicted = predict(&session, &model, labels.as_deref());
     let firmware = session.info().firmware();
     session.close();
@@ -90,29 +125,33 @@ pub fn run(common: &Common, args: &ModelDeploy, output: &Output) -> Result<(), F
     let looks_for = label_file(&model, version);
     if output.json {
         let files = put.iter().map(|one| {
-            json!({ "what": one.what, "path": one.path, "bytes": one.bytes.len(), "sha256": sha256(&one.bytes) })
+            json!({ "what": one.what, "path": one.path, "bytes": one.bytes, "sha256": one.sha256 })
         });
         let (prediction, trouble) = match &predicted {
             Ok(records) => (Some(records), None),
             Err(fail) => (None, Some(fail.message())),
         };
         return output.result(json!({
-            "camera": camera, "board": board.name, "firmware": firmware,
+            "camera": looked.found.label(), "board": looked.board.name, "firmware": firmware,
             "simulated": simulated, "place": place, "files": files.collect::<Vec<_>>(),
             "labels": judged.labels, "label_file": looks_for, "notes": judged.notes,
-            "main_kept": kept, "prediction": prediction, "prediction_trouble": trouble,
+            "main_kept": kept, "noted": (root.kind != "sd" && !in_rom).then_some(noted),
+            "prediction": prediction, "prediction_trouble": trouble,
         }));
     }
-    let title = &board.title;
+    let title = &looked.board.title;
     output.line(&clean(&format!("{title} runs firmware {firmware}")))?;
     for one in &put {
         let line = format!(
             "  {:<8} {} ({}), read back by the camera",
             one.what,
             one.path,
-            size(one.bytes.len() as u64)
+            size(one.bytes as u64)
         );
         output.line(&clean(&line))?;
+    }
+    if !noted {
+        output.line("  note     the camera wrote its internal disk alone: a cut in the middle could have cost it")?;
     }
     for note in &judged.notes {
         output.line(&clean(&format!("  note     {note}")))?;
@@ -213,59 +252,94 @@ fn choose(roots: &[Root], wanted: ModelPlace, needed: u64) -> Result<Root, Fail>
 }
 
 /// The network and its labels, as they lie on the camera.
-fn files(given: &Given, judged: &Judged, folder: &str, stem: &str) -> Vec<Put> {
-    let file = |what, name: &str, bytes: Vec<u8>| Put {
+fn files(given: &Given, judged: &Judged, folder: &str, stem: &str) -> Vec<File> {
+    let file = |what, name: &str, bytes: &[u8]| File {
         what,
         path: format!("{folder}/{name}"),
-        bytes,
+        bytes: bytes.to_vec(),
     };
-    let mut files = vec![file(
-        "network",
-        &format!("{stem}.tflite"),
-        given.bytes.clone(),
-    )];
+    let mut files = vec![file("network", &format!("{stem}.tflite"), &given.bytes)];
     if judged.labels.is_empty() {
         return files;
     }
-    let mut text = judged.labels.join("\n");
-    text.push('\n');
-    let text = text.into_bytes();
+    let text = judged.labels.join("\n") + "\n";
+    files.push(file("labels", &format!("{stem}.txt"), text.as_bytes()));
     // `labels.txt` is for scripts that open it in the folder they start in: that is never /rom.
     if stem != "labels" && folder != rom::FOLDER {
-        files.push(file("labels", &format!("{stem}.txt"), text.clone()));
-        files.push(file("labels", "labels.txt", text));
-    } else {
-        files.push(file("labels", &format!("{stem}.txt"), text));
+        files.push(file("labels", "labels.txt", text.as_bytes()));
     }
     files
 }
 
-/// Writes a file; what is there already and the same is not written again.
-fn write(session: &Session, one: &Put) -> Result<(), Fail> {
-    if camera_files::hash(session, &one.path)?.as_deref() == Some(&*sha256(&one.bytes)) {
-        return Ok(());
+/// What has to be there; the second is whether another `main.py` was kept.
+fn jobs(
+    session: &Session,
+    given: &Given,
+    judged: &Judged,
+    root: &Root,
+    folder: &str,
+    stem: &str,
+    args: &ModelDeploy,
+) -> Result<(Vec<Job>, bool), Fail> {
+    let mut jobs = files(given, judged, folder, stem);
+    let model = format!("{folder}/{stem}.tflite");
+    let labels = format!("{folder}/{stem}.txt");
+    let mut kept = false;
+    if args.script {
+        let main = format!("{}/main.py", root.path);
+        let named = (!judged.labels.is_empty()).then_some(&*labels);
+        let script = look(&model, named, false).into_bytes();
+        let there = camera_files::hash(session, &main)?;
+        let ours = there.as_deref() == Some(&*sha256(&script));
+        kept = there.is_some() && !ours && !args.replace_main;
+        if !kept && !ours {
+            jobs.push(File {
+                what: "script",
+                path: main,
+                bytes: script,
+            });
+        }
     }
-    camera_files::put(session, &one.path, &one.bytes)
+    let mut all = Vec::new();
+    for File { what, path, bytes } in jobs {
+        let sha256 = sha256(&bytes);
+        let is_there = camera_files::hash(session, &path)?.as_deref() == Some(&*sha256);
+        all.push(Job {
+            what,
+            path,
+            bytes,
+            sha256,
+            is_there,
+        });
+    }
+    Ok((all, kept))
 }
 
-/// Writes `main.py`, and says whether another one was kept instead.
-fn write_main(
-    session: &Session,
-    root: &Root,
-    script: Vec<u8>,
-    replace: bool,
-    put: &mut Vec<Put>,
-) -> Result<bool, Fail> {
-    let path = format!("{}/main.py", root.path);
-    let there = camera_files::hash(session, &path)?;
-    let ours = there.as_deref() == Some(&*sha256(&script));
-    if ours || there.is_some() && !replace {
-        return Ok(!ours);
+/// Writes the internal disk from here, if it is what the camera shows and this account may: its one
+/// table can only be put right after a cut with the note that is kept here. Whether it was written.
+fn from_here(common: &Common, looked: &Looked, root: &str, jobs: &[&Job]) -> Result<bool, Fail> {
+    door::quiet(looked)?;
+    let mut disk = match door::of_camera(looked, Access::Write) {
+        Ok(disk) => disk,
+        Err(
+            Fail::Mounted { .. }
+            | Fail::DiskRights { .. }
+            | Fail::Camera(Error::Link(LinkError::NoFunction { .. })),
+        ) => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let kind = door::kind_of(looked, &*disk);
+    if kind != Kind::Internal {
+        return Ok(false);
     }
-    camera_files::put(session, &path, &script)?;
-    let (what, bytes) = ("script", script);
-    put.push(Put { what, path, bytes });
-    Ok(false)
+    let mut notebook = door::notebook_of(common, looked, kind);
+    for job in jobs {
+        let name = job.path.strip_prefix(root).unwrap_or(&job.path);
+        let name = name.trim_start_matches('/');
+        let stamp = door::stamp();
+        files::save(&mut *disk, &mut *notebook, name, &job.bytes, stamp)?;
+    }
+    Ok(true)
 }
 
 /// The script that shows what a network sees.

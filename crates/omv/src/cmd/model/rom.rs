@@ -15,7 +15,7 @@ use omv_camera::Looked;
 use omv_plan::{Refusal, Wish};
 use omv_wire::romfs::{Entry, Item, Layout, Node, read, write};
 
-use super::deploy::Put;
+use super::deploy::File;
 use crate::bench::Bench;
 use crate::cmd::romfs::build::{EVERY_BOARD, USUAL, fits};
 use crate::cmd::work;
@@ -29,7 +29,7 @@ pub const FOLDER: &str = "/rom";
 const IMAGE: &str = "the image for /rom";
 
 /// Adds the files and flashes; the camera runs again afterwards.
-pub fn flash(bench: &Bench, looked: Looked, put: &[Put], output: &Output) -> Result<Looked, Fail> {
+pub fn flash(bench: &Bench, looked: Looked, put: &[File], output: &Output) -> Result<Looked, Fail> {
     let board = looked.board;
     let wish = work::wish(&looked);
     let region = board.role(Role::Romfs).ok_or_else(|| Refusal::NoRegion {
@@ -67,7 +67,12 @@ fn again(bench: &Bench, board: &'static Board) -> Result<Looked, Fail> {
 }
 
 /// What was in the region, and the new files.
-fn image(board: &Board, region: &str, before: &[u8], put: &[Put]) -> Result<omv_plan::Image, Fail> {
+fn image(
+    board: &Board,
+    region: &str,
+    before: &[u8],
+    put: &[File],
+) -> Result<omv_plan::Image, Fail> {
     let alignment = board.romfs_alignment.unwrap_or(EVERY_BOARD) as usize;
     let named: Vec<&str> = put.iter().filter_map(|one| name(&one.path)).collect();
     let blank = before.iter().all(|byte| *byte == 0xFF);

@@ -220,6 +220,17 @@ impl Picture {
     /// A part of it.
     pub fn crop(&self, (x0, y0): (usize, usize), width: usize, height: usize) -> Self {
         let mut to = Self::black(width, height, self.format);
+        let inside = x0 + width <= self.width && y0 + height <= self.height;
+        if let (true, Format::Grayscale | Format::Rgb565, Some(pixel)) =
+            (inside && width > 0, self.format, self.format.pixel())
+        {
+            let rows = to.bytes.chunks_exact_mut(width * pixel);
+            for (row, y) in rows.zip(y0..) {
+                let from = (y * self.width + x0) * pixel;
+                row.copy_from_slice(&self.bytes[from..from + width * pixel]);
+            }
+            return to;
+        }
         for y in 0..height {
             for x in 0..width {
                 to.set(x, y, self.get(x0 + x, y0 + y));
@@ -281,6 +292,23 @@ mod tests {
             let [red, green, blue] = picture.get(1, 1).map(i32::from);
             let off = [red - 200, green - 100, blue - 40].map(i32::abs);
             assert!(off.iter().all(|off| *off < 9), "{format:?} {off:?}");
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_picture_is_what_was_there_and_black_beyond() {
+        for format in [Format::Grayscale, Format::Rgb565] {
+            let mut whole = Picture::black(6, 4, format);
+            for (x, y) in (0..24).map(|n| (n % 6, n / 6)) {
+                whole.set(x, y, [(x * 40) as u8, (y * 60) as u8, 8]);
+            }
+            for corner in [(2, 1), (4, 2)] {
+                let part = whole.crop(corner, 4, 3);
+                for (x, y) in (0..12).map(|n| (n % 4, n / 4)) {
+                    let was = whole.get(corner.0 + x, corner.1 + y);
+                    assert_eq!(part.get(x, y), was, "{format:?} {x} {y}");
+                }
+            }
         }
     }
 

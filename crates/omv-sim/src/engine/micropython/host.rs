@@ -196,8 +196,10 @@ pub fn drive<C: AsContextMut<Data = Host>>(
                 let least = paused.required_fuel();
                 let mut context = here.as_context_mut();
                 let at = now(&context);
-                if at >= context.data().limit {
-                    hand_over(&mut context, at)?;
+                let limit = context.data().limit;
+                if at >= limit {
+                    // Not `at`: it computes, and how soon it goes on is the camera's choice.
+                    hand_over(&mut context, limit)?;
                 }
                 // Stopping executes a little of the interpreter itself.
                 set_clock(&mut context, at, least + 10_000)?;

@@ -156,8 +156,9 @@ impl Engine for MicroPython {
     fn start(&mut self, now: Duration, script: Script) {
         self.thread = None;
         self.interrupt = Arc::default();
-        let (go, ready) = sync_channel(0);
-        let (tell, said) = sync_channel(0);
+        // With room for the one message that can be under way: nobody waits to get rid of it.
+        let (go, ready) = sync_channel(1);
+        let (tell, said) = sync_channel(1);
         let line = host::Line {
             ready,
             tell,

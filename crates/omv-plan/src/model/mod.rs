@@ -270,6 +270,13 @@ fn numbers(suit: &mut Suit, file: &str, model: &Model<'_>, backend: Backend) {
         let why = "firmware before 4.5.6 takes one input and one output".to_owned();
         suit.refuse(not_valid(why));
     }
+    let of_inputs = graph.inputs.iter().filter_map(|at| graph.tensors.get(*at));
+    let wide = |kind: Kind| matches!(kind, Kind::Int16 | Kind::Uint16);
+    if of_inputs.map(|tensor| tensor.kind).any(wide) && takes(&Kind::Int16) {
+        suit.mind(
+            "its inputs have 16 bits: a picture raises ValueError, scripts have to give arrays",
+        );
+    }
     if hybrid(model) {
         let why = "it has whole-number weights and floating-point activations, which cameras do not compute: export it with all of it quantised";
         suit.refuse(not_valid(why.to_owned()));

@@ -39,9 +39,10 @@ pub struct Recording {
 }
 
 /// The families.
-const FAMILIES: [(&str, &[Scene]); 5] = [
+const FAMILIES: [(&str, &[Scene]); 6] = [
     ("omv", omv::SCENES),
     ("disk", disk::SCENES),
+    ("cards", disk::CARDS),
     ("dfu", dfu::SCENES),
     ("ota", dfu::OTA),
     ("spsdk", spsdk::SCENES),
@@ -50,12 +51,12 @@ const FAMILIES: [(&str, &[Scene]); 5] = [
 /// The guests, which run side by side: the folder that each shares with this machine, and the families it
 /// plays. Two, as the machines that test this have two processors, and about as long each.
 pub const GUESTS: [(&str, &[&str]); 2] = [
-    ("share", &["omv", "disk", "spsdk", "ota"]),
+    ("share", &["omv", "disk", "cards", "spsdk", "ota"]),
     ("share-dfu", &["dfu"]),
 ];
 
 /// Families that only run when they are named.
-pub const ON_DEMAND: [&str; 2] = ["ota", "disk"];
+pub const ON_DEMAND: [&str; 3] = ["ota", "disk", "cards"];
 
 /// All of them, in the order they run in.
 pub fn all() -> impl Iterator<Item = &'static Scene> + Clone {

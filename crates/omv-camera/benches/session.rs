@@ -76,14 +76,20 @@ fn ours(script: &str) -> Row {
     };
     next();
     let first = begun.elapsed().as_secs_f64();
-    let (start, before) = (Instant::now(), cpu(&THREADS));
+    let row = timed(first, &THREADS, next);
+    session.close();
+    row
+}
+
+/// Frames for a while: `next` waits for one and tells its bytes, `threads` are the host's.
+fn timed(first: f64, threads: &[&str], mut next: impl FnMut() -> usize) -> Row {
+    let (start, before) = (Instant::now(), cpu(threads));
     let (mut frames, mut bytes) = (0_u32, 0);
     while start.elapsed() < LENGTH {
         bytes += next();
         frames += 1;
     }
-    let (time, used) = (start.elapsed().as_secs_f64(), cpu(&THREADS) - before);
-    session.close();
+    let (time, used) = (start.elapsed().as_secs_f64(), cpu(threads) - before);
     let megabytes = bytes as f64 / 1e6;
     Row {
         frames: f64::from(frames) / time,

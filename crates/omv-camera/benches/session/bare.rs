@@ -10,7 +10,7 @@ use omv_wire::v2::crc::crc32;
 use omv_wire::v2::records::Caps;
 
 use super::acting::pty::Terminal;
-use super::{LENGTH, Row, cpu, peak_mib};
+use super::{Row, timed};
 
 const STDIN: u8 = 1;
 const STREAM: u8 = 3;
@@ -121,20 +121,8 @@ pub fn run(script: &str) -> Row {
     bare.ask(STDIN, Opcode::CHANNEL_IOCTL, &2_u32.to_le_bytes(), data);
     bare.picture(data);
     let first = begun.elapsed().as_secs_f64();
-    let (start, before) = (Instant::now(), cpu(&["session"]));
-    let (mut frames, mut bytes) = (0_u32, 0);
-    while start.elapsed() < LENGTH {
+    timed(first, &["session"], || {
         bare.picture(data);
-        frames += 1;
-        bytes += data.len();
-    }
-    let (time, used) = (start.elapsed().as_secs_f64(), cpu(&["session"]) - before);
-    let megabytes = bytes as f64 / 1e6;
-    Row {
-        frames: f64::from(frames) / time,
-        megabytes: megabytes / time,
-        cpu_per_megabyte: used / megabytes,
-        first,
-        peak_mib: peak_mib(),
-    }
+        data.len()
+    })
 }

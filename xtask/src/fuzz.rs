@@ -44,10 +44,9 @@ const LIMITS: [&str; 5] = [
 /// # Errors
 /// For a seed that fails, a finding, or a missing compiler.
 pub fn fuzz(shop: &Shop) -> Result<()> {
-    let manifest = ["--manifest-path", "fuzz/Cargo.toml"];
-    let replay = shop.cargo(["test", "--no-default-features"]).args(manifest);
-    // The same folder as the workspace, whose dependencies are built already.
-    replay.env("CARGO_TARGET_DIR", &shop.target).stream()?;
+    // In the workspace, whose crates are built already.
+    let replay = shop.cargo(["test", "--workspace", "--test", "seeds"]);
+    replay.stream()?;
 
     let host = host(shop)?;
     let folder = shop.target.join("fuzz");
@@ -65,7 +64,7 @@ pub fn fuzz(shop: &Shop) -> Result<()> {
         .program("rustup")
         .args(build)
         .args([&host])
-        .args(manifest);
+        .args(["--manifest-path", "fuzz/Cargo.toml"]);
     let job = job.env("CARGO_TARGET_DIR", &folder).env("RUSTFLAGS", FLAGS);
     job.stream().context(
         "building the fuzz program, for which there must be a C++ compiler (`apt-get install g++`)",

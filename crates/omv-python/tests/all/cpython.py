@@ -5,7 +5,7 @@
 #   cpython.py judge FOLDER           FOLDER/NUMBER.tokens, .short and .lines for the source of that number
 #
 # Prints what differs, and at the end how many sources it has compared.
-import ast, io, os, sys, sysconfig, token, tokenize
+import ast, io, multiprocessing, os, sys, sysconfig, token, tokenize
 
 MOST = int(os.environ.get("OMV_SOURCES", "100"))
 
@@ -100,41 +100,43 @@ def tree(text, lines):
     ]
 
 
+def compare(folder, number, path):
+    """What differs in the source of that number; how much shorter its copy is, and how long it is itself."""
+    wrong = []
+    base = os.path.join(folder, str(number))
+    text = read(path)
+    ours = [tuple(int(w) if w.isdigit() else w for w in row.split()) for row in read(base + ".tokens").splitlines()]
+    theirs = tokens(text)
+    if ours != theirs:
+        first = next((pair for pair in zip(ours, theirs) if pair[0] != pair[1]), (len(ours), len(theirs)))
+        wrong.append(f"token {first[0]}, CPython's {first[1]}")
+    short, lines = read(base + ".short"), read(base + ".lines")
+    try:
+        meant = tree(text, False)
+        if tree(short, False) != meant:
+            wrong.append("the short copy means something else")
+        if tree(lines, False) != meant or tree(lines, True) != tree(text, True):
+            wrong.append("the copy with the same lines means something else, or moves a line")
+        left = [row for row in tokenize.generate_tokens(io.StringIO(short, newline="").readline) if row.type == token.COMMENT]
+        if left:
+            wrong.append(f"a comment is left in line {left[0].start[0]}")
+    except SyntaxError as error:
+        wrong.append(f"a copy is no Python any more: {error}")
+    return [f"{path}: {what}" for what in wrong], len(text) - len(short), len(text)
+
+
 def judge(folder):
-    wrong = count = saved = whole = 0
-
-    def differs(path, what):
-        nonlocal wrong
-        wrong += 1
-        print(f"{path}: {what}")
-
-    for number, path in enumerate(sources()):
-        base = os.path.join(folder, str(number))
-        text = read(path)
-        count += 1
-        ours = [tuple(int(w) if w.isdigit() else w for w in row.split()) for row in read(base + ".tokens").splitlines()]
-        theirs = tokens(text)
-        if ours != theirs:
-            first = next((pair for pair in zip(ours, theirs) if pair[0] != pair[1]), (len(ours), len(theirs)))
-            differs(path, f"token {first[0]}, CPython's {first[1]}")
-        short, lines = read(base + ".short"), read(base + ".lines")
-        whole += len(text)
-        saved += len(text) - len(short)
-        try:
-            if tree(short, False) != tree(text, False):
-                differs(path, "the short copy means something else")
-            if tree(lines, False) != tree(text, False) or tree(lines, True) != tree(text, True):
-                differs(path, "the copy with the same lines means something else, or moves a line")
-            left = [row for row in tokenize.generate_tokens(io.StringIO(short, newline="").readline) if row.type == token.COMMENT]
-            if left:
-                differs(path, f"a comment is left in line {left[0].start[0]}")
-        except SyntaxError as error:
-            differs(path, f"a copy is no Python any more: {error}")
-    print(f"{count} sources, {wrong} differences, {100 * saved // max(1, whole)} % smaller")
+    work = [(folder, number, path) for number, path in enumerate(sources())]
+    with multiprocessing.Pool() as pool:
+        done = pool.starmap(compare, work, 1)
+    wrong = [what for differences, _, _ in done for what in differences]
+    saved, whole = sum(one[1] for one in done), sum(one[2] for one in done)
+    print("\n".join(wrong + [f"{len(done)} sources, {len(wrong)} differences, {100 * saved // max(1, whole)} % smaller"]))
     return wrong
 
 
-if sys.argv[1] == "list":
-    print("\n".join(sources()))
-else:
-    sys.exit(1 if judge(sys.argv[2]) else 0)
+if __name__ == "__main__":
+    if sys.argv[1] == "list":
+        print("\n".join(sources()))
+    else:
+        sys.exit(1 if judge(sys.argv[2]) else 0)

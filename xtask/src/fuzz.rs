@@ -48,6 +48,17 @@ pub fn fuzz(shop: &Shop) -> Result<()> {
     let replay = shop.cargo(["test", "--workspace", "--test", "seeds"]);
     replay.stream()?;
 
+    let program = build(shop)?;
+    let targets = targets(&shop.root.join("fuzz/corpus"))?;
+    let seconds = (SECONDS * WORKERS / targets.len().max(1)).max(1);
+    run_all(&shop.target, &targets, &program, seconds)
+}
+
+/// Builds the program with all targets, in a folder of its own.
+///
+/// # Errors
+/// For a missing compiler.
+pub fn build(shop: &Shop) -> Result<PathBuf> {
     let host = host(shop)?;
     let folder = shop.target.join("fuzz");
     // Not `cargo +nightly`: inside cargo, that word belongs to the toolchain that runs already.
@@ -69,11 +80,7 @@ pub fn fuzz(shop: &Shop) -> Result<()> {
     job.stream().context(
         "building the fuzz program, for which there must be a C++ compiler (`apt-get install g++`)",
     )?;
-
-    let targets = targets(&shop.root.join("fuzz/corpus"))?;
-    let program = folder.join(host).join("release/every");
-    let seconds = (SECONDS * WORKERS / targets.len().max(1)).max(1);
-    run_all(&shop.target, &targets, &program, seconds)
+    Ok(folder.join(host).join("release/every"))
 }
 
 /// The nightly compiler's own platform.

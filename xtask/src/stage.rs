@@ -74,8 +74,14 @@ const STAGES: &[Stage] = &[
         work: |shop| work::matrix(shop, Matrix::Short),
     },
     Stage {
-        name: "fuzz",
+        name: "fuzz-build",
         budget: 420,
+        beside: Some("conformance"),
+        work: |shop| fuzz::build(shop).map(drop),
+    },
+    Stage {
+        name: "fuzz",
+        budget: 240,
         beside: None,
         work: fuzz::fuzz,
     },

@@ -67,7 +67,9 @@ pub fn fetch(shop: &Shop) -> Result<()> {
 
 /// The environment in which OpenCV is installed.
 fn opencv(shop: &Shop) -> Result<PathBuf> {
-    let folder = |shop: &Shop| shop.target.join("judges/opencv");
+    fn folder(shop: &Shop) -> PathBuf {
+        shop.target.join("judges/opencv")
+    }
     judges::install(shop, &folder(shop), OPENCV, |shop| {
         let mut packages = OPENCV.split(' ');
         packages.try_for_each(|package| judges::installed(shop, &folder(shop), package))

@@ -75,7 +75,8 @@ fn three_mebibytes_over_hid_take_a_blink() {
     );
     assert_eq!(reply.unwrap().status, 0);
     let took = begun.elapsed();
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    // Half a second alone; whatever copies all of it for each packet takes minutes.
+    assert!(took < Duration::from_secs(10), "{took:?}");
     assert_eq!(camera.target().peek(0x6040_0000, 3 << 20), bytes);
 }
 

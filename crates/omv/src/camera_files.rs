@@ -182,6 +182,21 @@ pub fn hash(session: &Session, path: &str) -> Result<Option<String>, Fail> {
     Ok(told.get("hash").and_then(Value::as_str).map(str::to_owned))
 }
 
+/// The same of several, by one script.
+pub fn hashes(session: &Session, paths: &[&str]) -> Result<Vec<Option<String>>, Fail> {
+    let list: Vec<String> = paths.iter().map(|path| quoted(path)).collect();
+    let script = format!(
+        "{HEAD}import time\nfor path in [{}]:\n  say(hash=digest(path))\n  time.sleep_ms(8)\n",
+        list.join(", ")
+    );
+    let told = ask(session, &script)?;
+    if told.len() != paths.len() {
+        return Err(nothing_executed());
+    }
+    let hash = |record: &Value| record.get("hash")?.as_str().map(str::to_owned);
+    Ok(told.iter().map(hash).collect())
+}
+
 /// Writes a file as `omv save` lets a camera write one, and has the camera hash it once more after the
 /// disk was mounted anew. It is whole, or the old one is there, or the next command that works on the
 /// disk's files finishes it.

@@ -99,7 +99,11 @@ pub fn run(common: &Common, args: &ModelDeploy, output: &Output) -> Result<(), F
     };
     let folder = if in_rom { rom::FOLDER } else { &root.path };
     let (jobs, kept) = jobs(&session, &given, &judged, &root, folder, &stem, args)?;
-    for job in jobs.iter().filter(|job| in_rom && job.what != "script") {
+    // The camera has hashed what it finds there: what differs is said with its first byte.
+    for job in jobs
+        .iter()
+        .filter(|job| in_rom && job.what != "script" && !job.is_there)
+    {
         camera_files::confirm(&session, &job.path, &job.bytes)?;
     }
     let new: Vec<&Job> = jobs.iter().filter(|job| !job.is_there).collect();
@@ -248,29 +252,27 @@ fn jobs(
     stem: &str,
     args: &ModelDeploy,
 ) -> Result<(Vec<Job>, bool), Fail> {
-    let mut jobs = files(given, judged, folder, stem);
+    let mut wanted = files(given, judged, folder, stem);
     let model = format!("{folder}/{stem}.tflite");
     let labels = format!("{folder}/{stem}.txt");
-    let mut kept = false;
     if args.script {
-        let main = format!("{}/main.py", root.path);
         let named = (!judged.labels.is_empty()).then_some(&*labels);
-        let script = look(&model, named, false).into_bytes();
-        let there = camera_files::hash(session, &main)?;
-        let ours = there.as_deref() == Some(&*sha256(&script));
-        kept = there.is_some() && !ours && !args.replace_main;
-        if !kept && !ours {
-            jobs.push(File {
-                what: "script",
-                path: main,
-                bytes: script,
-            });
-        }
+        wanted.push(File {
+            what: "script",
+            path: format!("{}/main.py", root.path),
+            bytes: look(&model, named, false).into_bytes(),
+        });
     }
-    let mut all = Vec::new();
-    for File { what, path, bytes } in jobs {
+    let paths: Vec<&str> = wanted.iter().map(|file| &*file.path).collect();
+    let there = camera_files::hashes(session, &paths)?;
+    let (mut all, mut kept) = (Vec::new(), false);
+    for (File { what, path, bytes }, there) in wanted.into_iter().zip(there) {
         let sha256 = sha256(&bytes);
-        let is_there = camera_files::hash(session, &path)?.as_deref() == Some(&*sha256);
+        let is_there = there.as_deref() == Some(&*sha256);
+        if what == "script" && there.is_some() && (is_there || !args.replace_main) {
+            kept = !is_there;
+            continue;
+        }
         all.push(Job {
             what,
             path,

@@ -144,7 +144,7 @@ pub fn fetch(shop: &Shop) -> Result<()> {
         }
     }
     verify(&folder, &wanted)?;
-    println!("{} loader files are the known ones", wanted.len());
+    shop.say(format!("{} loader files are the known ones", wanted.len()));
     fetch_interpreter(shop)?;
     install(shop, &unicorn(shop), UNICORN, unicorn_ready)?;
     install(shop, &folder.join("ota"), OTA, ota_ready)?;
@@ -171,7 +171,7 @@ fn webassembly(shop: &Shop) -> Result<()> {
         unpack.args(["-C", &to]).output()?;
         webassembly_ready(shop)?;
     }
-    println!("{WEBASSEMBLY} is there");
+    shop.say(format!("{WEBASSEMBLY} is there"));
     Ok(())
 }
 
@@ -233,7 +233,7 @@ fn fetch_interpreter(shop: &Shop) -> Result<()> {
         tar.args([format!("package/{file}")]).output()?;
         interpreter_ready(shop)?;
     }
-    println!("{package} is there");
+    shop.say(format!("{package} is there"));
     Ok(())
 }
 
@@ -333,17 +333,31 @@ pub fn install(
     ready: fn(&Shop) -> Result<()>,
 ) -> Result<()> {
     if ready(shop).is_err() {
-        let venv = shop.program("python3").args(["-m", "venv", "--clear"]);
-        venv.args([environment]).output().context(
-            "the tools among the judges come by Python: install it whole (`apt-get install python3-venv`)",
-        )?;
-        let pip = shop.program(environment.join("bin/python"));
-        pip.args(["-m", "pip", "install", "--quiet"])
-            .args(package.split(' '))
-            .stream()?;
+        let python = environment.join("bin/python");
+        let venv = |options: &[&str]| {
+            let job = shop.program("python3").args(["-m", "venv", "--clear"]);
+            job.args(options).args([environment]).output().context(
+                "the tools among the judges come by Python: install it whole (`apt-get install python3-venv`)",
+            )
+        };
+        // A pip in each environment would take longer than most of the packages; before version 22.3
+        // no pip works for another environment than its own.
+        venv(&["--without-pip"])?;
+        let theirs = || {
+            let pip = shop.program("python3").args(["-m", "pip", "--python"]);
+            pip.args([&python])
+        };
+        let pip = if theirs().args(["--version"]).output().is_ok() {
+            theirs()
+        } else {
+            venv(&[])?;
+            shop.program(&python).args(["-m", "pip"])
+        };
+        let job = pip.args(["install", "--quiet"]).args(package.split(' '));
+        job.stream()?;
         ready(shop)?;
     }
-    println!("{package} is installed");
+    shop.say(format!("{package} is installed"));
     Ok(())
 }
 

@@ -48,15 +48,23 @@ const FAMILIES: [(&str, &[Scene]); 6] = [
     ("spsdk", spsdk::SCENES),
 ];
 
-/// The guests, which run side by side: the folder that each shares with this machine, and the families it
-/// plays. Two, as the machines that test this have two processors, and about as long each.
-pub const GUESTS: [(&str, &[&str]); 2] = [
-    ("share", &["omv", "disk", "cards", "spsdk", "ota"]),
-    ("share-dfu", &["dfu"]),
+/// The guests, which run side by side: the folder that each shares with this machine, and what it plays, families
+/// and single tests. Twice as many as the machines that test this have processors, for a test waits for its
+/// cameras about half of its time; and about as long each.
+pub const GUESTS: [(&str, &[&str]); 4] = [
+    ("share", &["omv", "disk", "cards", "ota"]),
+    ("share-spsdk", &["spsdk"]),
+    ("share-dfu", &["dfu-real", "m7-story"]),
+    ("share-lines", &["dfu-lines", "rev-v"]),
 ];
 
 /// Families that only run when they are named.
 pub const ON_DEMAND: [&str; 3] = ["ota", "disk", "cards"];
+
+/// Whether a word means a test: its name, or that of its family.
+pub fn means(word: &str, scene: &Scene) -> bool {
+    scene.name == word || family(scene) == word
+}
 
 /// All of them, in the order they run in.
 pub fn all() -> impl Iterator<Item = &'static Scene> + Clone {
@@ -68,4 +76,18 @@ pub fn family(scene: &Scene) -> &'static str {
     let mut families = FAMILIES.into_iter();
     let found = families.find(|(_, scenes)| scenes.iter().any(|one| one.name == scene.name));
     found.map_or("", |(name, _)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_test_is_played_in_one_guest() {
+        for scene in all() {
+            let plays = |(_, words): &&(_, &[&str])| words.iter().any(|word| means(word, scene));
+            let guests = GUESTS.iter().filter(plays).count();
+            assert_eq!(guests, 1, "{}", scene.name);
+        }
+    }
 }

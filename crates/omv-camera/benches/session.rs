@@ -151,8 +151,11 @@ fn jpeg() -> PathBuf {
 /// How the package is asked.
 const PEER: [(&str, &[&str]); 2] = [("as it comes", &[]), ("no ack", &["ack=false"])];
 
+/// A client's name, and one round of it.
+type Client<'a> = (String, Box<dyn Fn() -> Row + 'a>);
+
 /// The best of each client's rounds. They take turns, so that a slow minute is everybody's.
-fn best_rounds(clients: &[(String, Box<dyn Fn() -> Row + '_>)]) -> Vec<Row> {
+fn best_rounds(clients: &[Client<'_>]) -> Vec<Row> {
     let mut best: Vec<Row> = clients.iter().map(|(_, run)| run()).collect();
     for _ in 1..ROUNDS {
         for ((_, run), best) in clients.iter().zip(&mut best) {
@@ -200,7 +203,7 @@ fn main() {
         ("30 KB JPEG", picture.as_str()),
         ("2 MB frames", "stream 2000 1000"),
     ] {
-        let mut clients: Vec<(String, Box<dyn Fn() -> Row + '_>)> = vec![
+        let mut clients: Vec<Client<'_>> = vec![
             ("omv".to_owned(), Box::new(|| ours(script))),
             (
                 "a minimal client".to_owned(),

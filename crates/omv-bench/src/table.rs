@@ -70,6 +70,12 @@ pub fn table(run: &Run) -> Vec<String> {
                 cell.size, cell.pixels
             ));
         }
+        if let Some(pools) = &cell.pools {
+            lines.push(format!(
+                "{:<12} {:<10} pools    {pools}",
+                cell.size, cell.pixels
+            ));
+        }
     }
     if let Some(energy) = &run.energy {
         lines.extend(energy.lines());

@@ -33,6 +33,9 @@ pub mod v2;
 /// A target: takes any bytes, and panics on a finding.
 pub type Target = fn(&[u8]);
 
+/// The folder of this crate, with the corpora in it.
+pub const HOME: &str = env!("CARGO_MANIFEST_DIR");
+
 /// What tells the program `every` which target it is.
 pub const TARGET_VARIABLE: &str = "OMV_FUZZ_TARGET";
 

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use omv_fuzz::TARGETS;
+use omv_fuzz::{HOME, TARGETS};
 
 /// Bytes all corpora may have together: they are seeds, not the harvest.
 const LIMIT: u64 = 100 * 1024;
 
 fn here(folder: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)
+    Path::new(HOME).join(folder)
 }
 
 fn entries(folder: &Path) -> Vec<PathBuf> {

@@ -26,13 +26,8 @@ const TESTS: &str = "crates/omv/tests/browser";
 pub fn run(shop: &Shop) -> Result<()> {
     let folder = shop.target.join("judges");
     let chromium = chromium(shop)?;
-    let playwright = playwright(shop, &folder.join("playwright"))?;
-    let opencv = folder.join("opencv");
-    judges::install(shop, &opencv, OPENCV, |shop| {
-        let folder = shop.target.join("judges/opencv");
-        let mut packages = OPENCV.split(' ');
-        packages.try_for_each(|package| judges::installed(shop, &folder, package))
-    })?;
+    let playwright = playwright(shop)?;
+    let opencv = opencv(shop)?;
     let program = work::programs(shop)?.join("omv");
     let desk = shop.target.join("browser");
     if desk.exists() {
@@ -59,6 +54,27 @@ pub fn run(shop: &Shop) -> Result<()> {
         desk.join("shots").display()
     );
     seen.and(read).and(drawn)
+}
+
+/// Installs what comes by npm and pip.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn fetch(shop: &Shop) -> Result<()> {
+    playwright(shop)?;
+    opencv(shop).map(drop)
+}
+
+/// The environment in which OpenCV is installed.
+fn opencv(shop: &Shop) -> Result<PathBuf> {
+    fn folder(shop: &Shop) -> PathBuf {
+        shop.target.join("judges/opencv")
+    }
+    judges::install(shop, &folder(shop), OPENCV, |shop| {
+        let mut packages = OPENCV.split(' ');
+        packages.try_for_each(|package| judges::installed(shop, &folder(shop), package))
+    })?;
+    Ok(folder(shop))
 }
 
 /// The browser; root gets it installed.
@@ -95,7 +111,8 @@ fn on_path() -> Option<PathBuf> {
 }
 
 /// The folder in which `playwright-core` is installed.
-fn playwright(shop: &Shop, folder: &Path) -> Result<PathBuf> {
+fn playwright(shop: &Shop) -> Result<PathBuf> {
+    let folder = shop.target.join("judges/playwright");
     let (_, version) = PLAYWRIGHT.split_once('@').context("a version")?;
     let about = folder.join("node_modules/playwright-core/package.json");
     let there = || {
@@ -103,16 +120,16 @@ fn playwright(shop: &Shop, folder: &Path) -> Result<PathBuf> {
             .is_ok_and(|text| text.contains(&format!("\"version\": \"{version}\"")))
     };
     if !there() {
-        fs::create_dir_all(folder)?;
+        fs::create_dir_all(&folder)?;
         let npm = shop
             .program("npm")
             .args(["install", "--no-audit", "--no-fund", "--prefix"]);
-        let npm = npm.args([folder]).args([PLAYWRIGHT]);
+        let npm = npm.args([&folder]).args([PLAYWRIGHT]);
         npm.stream().context("the browser is driven by a package of npm: install Node.js 18 or newer with npm (`apt-get install nodejs npm`)")?;
         if !there() {
             bail!("{PLAYWRIGHT} is not installed");
         }
     }
-    println!("{PLAYWRIGHT} is installed");
-    Ok(folder.to_owned())
+    shop.say(format!("{PLAYWRIGHT} is installed"));
+    Ok(folder)
 }

@@ -13,12 +13,16 @@ pub fn run(shop: &Shop) -> Result<()> {
     let judges = judges::ready(shop)?;
     judges::spsdk_ready(shop)
         .context("the real tools are not ready: `cargo xtask test judges` installs them")?;
-    let test = ["test", "--workspace", "--test", "dropin_conformance"];
-    shop.cargo(test).env("OMV_JUDGES", &judges).stream()?;
     judges::openmv_ready(shop)
         .context("the Python package is not ready: `cargo xtask test judges` installs it")?;
-    let test = ["test", "--workspace", "--test", "peer"];
-    shop.cargo(test).env("OMV_JUDGES", judges).stream()
+    let test = |name| {
+        let job = shop.cargo(["test", "--workspace", "--test", name]);
+        job.env("OMV_JUDGES", &judges)
+    };
+    // Both mostly wait for somebody else's program.
+    let peer = test("peer").start()?;
+    let tools = test("dropin_conformance").stream();
+    peer.finish().and(tools)
 }
 
 /// Runs the loaders shipped on every RT1062 in an emulator: our host against them, and the virtual

@@ -44,11 +44,21 @@ const LIMITS: [&str; 5] = [
 /// # Errors
 /// For a seed that fails, a finding, or a missing compiler.
 pub fn fuzz(shop: &Shop) -> Result<()> {
-    let manifest = ["--manifest-path", "fuzz/Cargo.toml"];
-    let replay = shop.cargo(["test", "--no-default-features"]).args(manifest);
-    // The same folder as the workspace, whose dependencies are built already.
-    replay.env("CARGO_TARGET_DIR", &shop.target).stream()?;
+    // In the workspace, whose crates are built already.
+    let replay = shop.cargo(["test", "--workspace", "--test", "seeds"]);
+    replay.stream()?;
 
+    let program = build(shop)?;
+    let targets = targets(&shop.root.join("fuzz/corpus"))?;
+    let seconds = (SECONDS * WORKERS / targets.len().max(1)).max(1);
+    run_all(&shop.target, &targets, &program, seconds)
+}
+
+/// Builds the program with all targets, in a folder of its own.
+///
+/// # Errors
+/// For a missing compiler.
+pub fn build(shop: &Shop) -> Result<PathBuf> {
     let host = host(shop)?;
     let folder = shop.target.join("fuzz");
     // Not `cargo +nightly`: inside cargo, that word belongs to the toolchain that runs already.
@@ -65,16 +75,12 @@ pub fn fuzz(shop: &Shop) -> Result<()> {
         .program("rustup")
         .args(build)
         .args([&host])
-        .args(manifest);
+        .args(["--manifest-path", "fuzz/Cargo.toml"]);
     let job = job.env("CARGO_TARGET_DIR", &folder).env("RUSTFLAGS", FLAGS);
     job.stream().context(
         "building the fuzz program, for which there must be a C++ compiler (`apt-get install g++`)",
     )?;
-
-    let targets = targets(&shop.root.join("fuzz/corpus"))?;
-    let program = folder.join(host).join("release/every");
-    let seconds = (SECONDS * WORKERS / targets.len().max(1)).max(1);
-    run_all(&shop.target, &targets, &program, seconds)
+    Ok(folder.join(host).join("release/every"))
 }
 
 /// The nightly compiler's own platform.

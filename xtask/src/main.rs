@@ -2,13 +2,14 @@
 //! red there is red here too.
 //!
 //! ```text
-//!   test = check, judges, unit, conformance, loaders, corpus, models, matrix, fuzz, browser, rig:
-//!          stages with a budget each (stage)
+//!   test = check, judges, unit, conformance, loaders, corpus, models, matrix, fuzz-build, fuzz,
+//!          browser, rig: stages with a budget each (stage)
 //!   check = formatting, clippy, rustdoc, tidy (the rules of the house, one function each)
 //! ```
 //!
 //! A tool or a file that a stage needs and does not find is red, with the command that helps.
 
+mod awake;
 mod bench;
 mod browser;
 mod conformance;
@@ -33,7 +34,7 @@ const HELP: &str = "\
 cargo xtask NAME
 
   test [STAGE]...  everything CI runs, in stages: check judges unit conformance
-                   loaders corpus models matrix fuzz browser rig
+                   loaders corpus models matrix fuzz-build fuzz browser rig
   check            formatting, clippy, rustdoc and tidy
   tidy             the rules of the house that no compiler knows
   fuzz             replay the fuzzing corpora, then fuzz every target for a short time

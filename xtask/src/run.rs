@@ -1,12 +1,12 @@
 //! Running other programs: their output streams, test summaries in it are counted, and none
 //! outlives the deadline of its stage.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -52,6 +52,8 @@ pub struct Shop {
     pub target: PathBuf,
     tally: Cell<Tally>,
     deadline: Cell<Option<Instant>>,
+    /// What was said, where it is kept: see [`Shop::aside`].
+    kept: Option<RefCell<String>>,
 }
 
 impl Shop {
@@ -68,7 +70,35 @@ impl Shop {
             root,
             tally: Cell::default(),
             deadline: Cell::new(None),
+            kept: None,
         })
+    }
+
+    /// A shop for work beside other work: what is said in it and what its programs print is kept, so
+    /// that it can be shown in one piece.
+    ///
+    /// # Errors
+    /// When the repository is gone.
+    pub fn aside() -> Result<Self> {
+        let kept = Some(RefCell::default());
+        Ok(Self {
+            kept,
+            ..Self::new()?
+        })
+    }
+
+    /// Says a line.
+    pub fn say(&self, line: impl AsRef<str>) {
+        let line = line.as_ref();
+        match &self.kept {
+            None => println!("{line}"),
+            Some(kept) => *kept.borrow_mut() += &format!("{line}\n"),
+        }
+    }
+
+    /// All that was said [aside](Self::aside).
+    pub fn kept(self) -> String {
+        self.kept.map(RefCell::into_inner).unwrap_or_default()
     }
 
     /// The tests counted so far.
@@ -84,6 +114,14 @@ impl Shop {
         } else {
             &mut tally.failed
         } += 1;
+        self.tally.set(tally);
+    }
+
+    /// Counts tests that somebody else has counted.
+    pub fn add(&self, more: Tally) {
+        let mut tally = self.tally.get();
+        tally.passed += more.passed;
+        tally.failed += more.failed;
         self.tally.set(tally);
     }
 
@@ -115,7 +153,7 @@ pub struct Job<'a> {
     command: Command,
 }
 
-impl Job<'_> {
+impl<'a> Job<'a> {
     /// Adds arguments.
     pub fn args(mut self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
         self.command.args(arguments);
@@ -157,36 +195,78 @@ impl Job<'_> {
     ///
     /// # Errors
     /// When it cannot be started, says no, or is still running at the deadline.
-    pub fn stream(mut self) -> Result<()> {
+    pub fn stream(self) -> Result<()> {
+        self.start()?.finish()
+    }
+
+    /// Starts it. What it prints waits until [`Running::finish`] is called, which must be.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(mut self) -> Result<Running<'a>> {
         let title = self.title();
-        println!("$ {title}");
-        let mut child = self
-            .command
-            .stdout(Stdio::piped())
+        let command = self.command.stdout(Stdio::piped());
+        if self.shop.kept.is_some() {
+            command.stderr(Stdio::piped());
+        }
+        let mut child = command
             .spawn()
             .with_context(|| format!("cannot run `{title}`"))?;
-        let output = child.stdout.take().context("a pipe")?;
-        let (line_out, line_in) = mpsc::channel();
-        std::thread::spawn(move || {
-            for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
-                if line_out.send(line).is_err() {
-                    return;
-                }
+        let (to, lines) = mpsc::channel();
+        if let Some(complaints) = child.stderr.take() {
+            read_lines(complaints, to.clone());
+        }
+        read_lines(child.stdout.take().context("a pipe")?, to);
+        Ok(Running {
+            shop: self.shop,
+            title,
+            child,
+            lines,
+        })
+    }
+}
+
+/// Sends what comes out of a program, line by line.
+fn read_lines(output: impl Read + Send + 'static, to: Sender<Vec<u8>>) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
+            if to.send(line).is_err() {
+                return;
             }
-        });
-        let deadline = self.shop.deadline.get();
+        }
+    });
+}
+
+/// A program that runs.
+pub struct Running<'a> {
+    shop: &'a Shop,
+    title: String,
+    child: Child,
+    lines: Receiver<Vec<u8>>,
+}
+
+impl Running<'_> {
+    /// Shows what it prints until it ends, and counts the tests in it.
+    ///
+    /// # Errors
+    /// When it says no, or is still running at the deadline.
+    pub fn finish(mut self) -> Result<()> {
+        let (shop, title) = (self.shop, &self.title);
+        shop.say(format!("$ {title}"));
+        let deadline = shop.deadline.get();
         loop {
             let left = deadline.map_or(LONG, |end| end.saturating_duration_since(Instant::now()));
-            match line_in.recv_timeout(left) {
+            match self.lines.recv_timeout(left) {
                 Ok(line) => {
                     let line = String::from_utf8_lossy(&line);
-                    println!("{line}");
-                    let mut tally = self.shop.tally.get();
+                    shop.say(&line);
+                    let mut tally = Tally::default();
                     tally.read(&line);
-                    self.shop.tally.set(tally);
+                    shop.add(tally);
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
+                    let child = &mut self.child;
                     child
                         .kill()
                         .and_then(|()| child.wait())
@@ -195,9 +275,8 @@ impl Job<'_> {
                 }
             }
         }
-        let status = child
-            .wait()
-            .with_context(|| format!("waiting for `{title}`"))?;
+        let status = self.child.wait();
+        let status = status.with_context(|| format!("waiting for `{title}`"))?;
         if !status.success() {
             bail!("`{title}` failed: {status}");
         }
@@ -229,6 +308,41 @@ mod tests {
                 .stream()
                 .is_err()
         );
+    }
+
+    #[test]
+    fn what_is_said_aside_is_kept_whole() {
+        let shop = Shop::aside().unwrap();
+        shop.say("before");
+        let run = |flag: &str| shop.program("rustc").args([flag]).stream();
+        assert!(run("--version").is_ok() && run("--no-such-flag").is_err());
+        let kept = shop.kept();
+        assert!(
+            kept.starts_with("before\n$ rustc --version\nrustc 1."),
+            "{kept}"
+        );
+        assert!(kept.contains("no-such-flag"), "its complaint too: {kept}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn two_programs_run_side_by_side_and_each_is_shown_whole() {
+        let shop = Shop::aside().unwrap();
+        let folder = shop.target.join("xtask-tests/side-by-side");
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        // Each waits for the other, ten seconds at most.
+        let script = "cd $0; touch $1; echo here
+            for i in $(seq 100); do [ -e $2 ] && echo met && exit; sleep 0.1; done; exit 1";
+        let friend = |own: &str, other: &str| {
+            let job = shop.program("sh").args(["-c", script]).args([&folder]);
+            job.args([own, other])
+        };
+        let second = friend("b", "a").start().unwrap();
+        friend("a", "b").stream().unwrap();
+        second.finish().unwrap();
+        let kept = shop.kept();
+        assert_eq!(kept.matches("\nhere\nmet\n").count(), 2, "{kept}");
     }
 
     #[cfg(unix)]

@@ -69,13 +69,15 @@ pub fn unit(shop: &Shop) -> Result<()> {
 /// The programs and the examples that scenes and benches start, in the folder they are built into.
 ///
 /// Examples take the features that tests take. Without them cargo would build much of the workspace once
-/// more with fewer features, after the tests have built it.
+/// more with fewer features, after the tests have built it. This program, which is there, is not built again
+/// with the features of all others.
 ///
 /// # Errors
 /// When something does not compile.
 pub fn programs(shop: &Shop) -> Result<PathBuf> {
-    let words = ["build", "--workspace", "--bins", "--examples"];
-    shop.cargo(words).stream()?;
+    let words = ["build", "--workspace", "--exclude", "xtask"];
+    let job = shop.cargo(words).args(["--bins", "--examples"]);
+    job.stream()?;
     Ok(shop.target.join("debug"))
 }
 

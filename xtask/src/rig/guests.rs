@@ -21,8 +21,6 @@ const LIMIT: Duration = Duration::from_secs(440);
 /// Kernel and programs, built once for all machines.
 pub struct Tools<'a> {
     kernel: Kernel,
-    /// The folder of the programs.
-    built: PathBuf,
     /// `omv`.
     program: PathBuf,
     server: Option<&'a str>,
@@ -45,7 +43,6 @@ impl<'a> Tools<'a> {
         Ok(Self {
             kernel,
             program: built.join("omv"),
-            built,
             server,
         })
     }
@@ -62,26 +59,30 @@ impl<'a> Tools<'a> {
     /// What the system says.
     pub fn machine(&self, shop: &Shop, share: &str) -> Result<Machine> {
         let machine = Machine::new(shop, &self.kernel, share)?;
-        let built = &self.built;
         machine.program(shop, &self.program, "omv")?;
-        machine.program(shop, &built.join("xtask"), "attach")?;
+        machine.program(shop, &std::env::current_exe()?, "attach")?;
         let server = self.server.map_or(self.program.clone(), Into::into);
         machine.program(shop, &server, "serve")?;
         Ok(machine)
     }
 
-    /// A machine for these scenes, with all that they need.
+    /// A machine for these scenes, with all that they need; NXP's loaders are in that archive.
     ///
     /// # Errors
-    /// When something cannot be made or fetched.
-    pub fn guest(&self, shop: &Shop, share: &str, scenes: Vec<&'static Scene>) -> Result<Guest> {
+    /// When something cannot be made.
+    pub fn guest(
+        &self,
+        shop: &Shop,
+        loaders: &Path,
+        share: &str,
+        scenes: Vec<&'static Scene>,
+    ) -> Result<Guest> {
         let machine = self.machine(shop, share)?;
         let has = |family: &str| scenes.iter().any(|scene| scenes::family(scene) == family);
         supplies::firmware(shop, machine.share())?;
-        let loaders = supplies::loaders(shop)?;
         fs::create_dir_all(machine.share().join("home"))?;
         if has("spsdk") {
-            supplies::tools(shop, machine.share(), &loaders)?;
+            supplies::tools(shop, machine.share(), loaders)?;
         }
         if has("dfu") || has("ota") {
             supplies::dfu(shop, machine.share())?;
@@ -89,7 +90,7 @@ impl<'a> Tools<'a> {
         for scene in &scenes {
             let script = format!(
                 "old={OLD} new={NEW} loaders={} spsdk={} ota={}\n{}",
-                quoted(&loaders),
+                quoted(loaders),
                 quoted(&supplies::spsdk(shop)),
                 quoted(&supplies::ota(shop)),
                 scene.script

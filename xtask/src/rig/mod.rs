@@ -5,7 +5,7 @@
 //!   machine  QEMU without KVM; root = this machine's files over 9p, read-only;
 //!            one folder of the target folder is writable and carries scenes in, results out
 //!   attach   in the guest: plugs a camera served over USB/IP into vhci_hcd, again and again
-//!   guests   the machines of a run, two of them side by side
+//!   guests   the machines of a run, side by side
 //!   scenes   the tests: cameras, a shell script for the guest, a judge for what it left
 //!   tap      what usbmon saw pass    recording   that as text, kept or compared with what was kept
 //! ```
@@ -211,25 +211,25 @@ fn scenes_of(
     server: Option<&str>,
     record: bool,
 ) -> Result<Vec<(&'static str, bool)>> {
-    let means = |name: &str, scene: &Scene| scene.name == name || scenes::family(scene) == name;
     for name in names {
-        if !scenes::all().any(|scene| means(name, scene)) {
+        if !scenes::all().any(|scene| scenes::means(name, scene)) {
             let known: Vec<_> = scenes::all().map(|scene| scene.name).collect();
             bail!("no test {name}; there are {}", known.join(", "));
         }
     }
     let tools = guests::Tools::build(shop, server)?;
+    let loaders = supplies::loaders(shop)?;
     let mut guests = Vec::new();
-    for (share, families) in scenes::GUESTS {
+    for (share, words) in scenes::GUESTS {
         let chosen: Vec<&Scene> = scenes::all()
-            .filter(|scene| families.contains(&scenes::family(scene)))
+            .filter(|scene| words.iter().any(|word| scenes::means(word, scene)))
             .filter(|scene| match names {
                 [] => !scenes::ON_DEMAND.contains(&scenes::family(scene)),
-                names => names.iter().any(|name| means(name, scene)),
+                names => names.iter().any(|name| scenes::means(name, scene)),
             })
             .collect();
         if !chosen.is_empty() {
-            guests.push(tools.guest(shop, share, chosen)?);
+            guests.push(tools.guest(shop, &loaders, share, chosen)?);
         }
     }
     guests::play(shop, &guests, record)

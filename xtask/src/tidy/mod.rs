@@ -7,6 +7,7 @@ mod errors;
 mod floors;
 mod licences;
 mod metadata;
+mod modules;
 mod text;
 
 use std::collections::BTreeMap;
@@ -89,6 +90,7 @@ pub fn tidy(shop: &Shop) -> Result<()> {
     findings.extend(c::compiled(&c::tree(shop)?));
     findings.extend(commands::disagreements(&files));
     findings.extend(errors::codes(&files));
+    findings.extend(modules::left_out(&files));
     findings.sort();
     for finding in &findings {
         println!("{finding}");

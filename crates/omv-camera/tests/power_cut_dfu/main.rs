@@ -9,7 +9,7 @@
 
 // The workbench is shared with the table of all boards, which uses more of it.
 #[allow(dead_code)]
-#[path = "../every_board/bench.rs"]
+#[path = "../all/every_board/bench.rs"]
 mod bench;
 mod job;
 mod owner;

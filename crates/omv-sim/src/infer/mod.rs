@@ -11,7 +11,7 @@
 //! camera says so instead of inventing an output.
 //! An interpreter of somebody else's would do as well if its scores were those of the reference to
 //! a step; none has been tried. These kernels are judged against the reference interpreter, model
-//! by model (`tests/infer.rs`, and the stage `models`).
+//! by model (`tests/all/infer.rs`, and the stage `models`).
 
 mod arithmetic;
 mod convolution;

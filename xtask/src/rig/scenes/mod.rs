@@ -48,8 +48,9 @@ const FAMILIES: [(&str, &[Scene]); 6] = [
     ("spsdk", spsdk::SCENES),
 ];
 
-/// The guests, which run side by side: the folder that each shares with this machine, and the families it
-/// plays. Two, as the machines that test this have two processors, and about as long each.
+/// The guests, which run side by side: the folder that each shares with this machine, and what it plays, families
+/// or single tests. Two, as the machines that test this have two processors, and about as long each: four, tried
+/// on a machine that did much else, were too slow for the limits of some tests.
 pub const GUESTS: [(&str, &[&str]); 2] = [
     ("share", &["omv", "disk", "cards", "spsdk", "ota"]),
     ("share-dfu", &["dfu"]),
@@ -57,6 +58,11 @@ pub const GUESTS: [(&str, &[&str]); 2] = [
 
 /// Families that only run when they are named.
 pub const ON_DEMAND: [&str; 3] = ["ota", "disk", "cards"];
+
+/// Whether a word means a test: its name, or that of its family.
+pub fn means(word: &str, scene: &Scene) -> bool {
+    scene.name == word || family(scene) == word
+}
 
 /// All of them, in the order they run in.
 pub fn all() -> impl Iterator<Item = &'static Scene> + Clone {
@@ -68,4 +74,18 @@ pub fn family(scene: &Scene) -> &'static str {
     let mut families = FAMILIES.into_iter();
     let found = families.find(|(_, scenes)| scenes.iter().any(|one| one.name == scene.name));
     found.map_or("", |(name, _)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_test_is_played_in_one_guest() {
+        for scene in all() {
+            let plays = |(_, words): &&(_, &[&str])| words.iter().any(|word| means(word, scene));
+            let guests = GUESTS.iter().filter(plays).count();
+            assert_eq!(guests, 1, "{}", scene.name);
+        }
+    }
 }

@@ -12,7 +12,7 @@ use omv_sim::{Camera, VirtualBus};
 use omv_wire::dfu::{Suffix, request};
 
 #[allow(dead_code)]
-#[path = "../../../../omv-camera/tests/dfu_trouble/between.rs"]
+#[path = "../../../../omv-camera/tests/all/dfu_trouble/between.rs"]
 mod between;
 
 use super::*;

@@ -1,0 +1,5 @@
+//! Volumes in memory.
+
+mod formatted;
+mod noise;
+mod stored;

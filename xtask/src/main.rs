@@ -9,6 +9,7 @@
 //!
 //! A tool or a file that a stage needs and does not find is red, with the command that helps.
 
+mod awake;
 mod bench;
 mod browser;
 mod conformance;

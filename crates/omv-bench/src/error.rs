@@ -63,7 +63,7 @@ impl Error {
                 "The first line names the columns: a time, and a current or a power, with units."
             }
             Self::Alignment(_) => {
-                "Record from before the script starts until after it ends, with the camera's lights connected; and look that the meter's range did not change."
+                "Record from before the script starts until after it ends, with the camera's lights, or the pin that was named, connected; and look that the meter's range did not change."
             }
             Self::Quality(_) => "Record with more samples a second, and without gaps.",
             Self::Meter(_) => "Look that it is the meter, and that it measures current.",

@@ -1,6 +1,6 @@
 //! A measurement as a picture, and as a page that needs nothing else.
 
-use crate::table::millis;
+use crate::table::{loaded, memory, millis};
 use crate::{Cell, Run, Summary};
 
 const COLOURS: [(&str, &str); 3] = [
@@ -175,6 +175,8 @@ pub fn html(run: &Run) -> String {
         .energy
         .iter()
         .flat_map(crate::power::Energy::lines)
+        .chain(loaded(run))
+        .chain(run.cells.iter().flat_map(memory))
         .chain(run.trouble.clone());
     let notes: String = notes
         .map(|note| format!("<p>{}</p>", escaped(&note)))

@@ -54,6 +54,8 @@ pub struct Wish {
     pub warm: u32,
     /// Whether a meter watches: the lights then give a signature, and a window is worked through.
     pub power: Option<Window>,
+    /// A pin of the camera that gives the signature, too, as its firmware names it.
+    pub pin: Option<String>,
 }
 
 /// The times of a measurement of power, in milliseconds.
@@ -116,7 +118,7 @@ pub fn script(wish: &Wish) -> String {
         work: 0,
     });
     let parameters = format!(
-        "P = {{'model': {model}, 'sizes': {}, 'pixels': {}, 'frames': {}, 'warm': {}, 'chip': {}, 'pause': {}, 'window': {}}}",
+        "P = {{'model': {model}, 'sizes': {}, 'pixels': {}, 'frames': {}, 'warm': {}, 'chip': {}, 'pause': {}, 'window': {}, 'pin': {}}}",
         list(wish.sizes.iter().map(size).collect()),
         list(wish.pixels.iter().map(|name| quoted(name)).collect()),
         wish.frames,
@@ -124,6 +126,9 @@ pub fn script(wish: &Wish) -> String {
         power.chip,
         power.pause,
         power.work,
+        wish.pin
+            .as_deref()
+            .map_or_else(|| "None".to_owned(), quoted),
     );
     TEMPLATE.replace("P = {}  # parameters", &parameters)
 }

@@ -1,6 +1,6 @@
 //! A measurement as a table for the terminal, and as CSV.
 
-use crate::{Run, Summary};
+use crate::{Cell, Run, Summary};
 
 /// Milliseconds, with as many digits as matter.
 pub(crate) fn millis(micros: f64) -> String {
@@ -21,18 +21,7 @@ pub fn table(run: &Run) -> Vec<String> {
     if run.simulated {
         lines.push("simulated: these times come from a cost model, not from a camera".to_owned());
     }
-    if let Some(loaded) = &run.loaded {
-        let bytes = |value: Option<f64>| value.map_or_else(|| "?".into(), |v| format!("{v:.0}"));
-        lines.push(format!(
-            "network   loaded in {} ms into the {}; file {} bytes, arena {} bytes; heap free {} before, {} after",
-            millis(loaded.load),
-            loaded.place,
-            bytes(loaded.size),
-            bytes(loaded.arena),
-            bytes(loaded.heap_before),
-            bytes(loaded.heap_after),
-        ));
-    }
+    lines.extend(loaded(run));
     let mark = if run.simulated { "ms, simulated" } else { "ms" };
     lines.push(format!(
         "{:<12} {:<10} {:<8} {:>9} {:>9} {:>9} {:>9}  {:>7}   {mark}",
@@ -64,12 +53,7 @@ pub fn table(run: &Run) -> Vec<String> {
                 millis(summary.max),
             ));
         }
-        if let Some(low) = cell.heap_low {
-            lines.push(format!(
-                "{:<12} {:<10} heap     {low:.0} bytes free at the least",
-                cell.size, cell.pixels
-            ));
-        }
+        lines.extend(memory(cell));
     }
     if let Some(energy) = &run.energy {
         lines.extend(energy.lines());
@@ -80,6 +64,32 @@ pub fn table(run: &Run) -> Vec<String> {
             .map(|trouble| format!("trouble   {trouble}")),
     );
     lines
+}
+
+/// Where the network is, and what it took.
+pub(crate) fn loaded(run: &Run) -> Option<String> {
+    let loaded = run.loaded.as_ref()?;
+    let bytes = |value: Option<f64>| value.map_or_else(|| "?".into(), |v| format!("{v:.0}"));
+    Some(format!(
+        "network   loaded in {} ms into the {}; file {} bytes, arena {} bytes; heap free {} before, {} after",
+        millis(loaded.load),
+        loaded.place,
+        bytes(loaded.size),
+        bytes(loaded.arena),
+        bytes(loaded.heap_before),
+        bytes(loaded.heap_after),
+    ))
+}
+
+/// What a cell left of the heap, and what the firmware says of its pools.
+pub(crate) fn memory(cell: &Cell) -> Vec<String> {
+    let head = format!("{:<12} {:<10}", cell.size, cell.pixels);
+    let heap = |low: f64| format!("{head} heap     {low:.0} bytes free at the least");
+    let pools = |pools: &String| format!("{head} pools    {pools}");
+    let heap = cell.heap_low.map(heap);
+    heap.into_iter()
+        .chain(cell.pools.as_ref().map(pools))
+        .collect()
 }
 
 /// One row for each cell and part. Times in microseconds.

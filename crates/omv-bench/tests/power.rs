@@ -227,6 +227,56 @@ fn without_lights_there_is_no_number() {
 }
 
 #[test]
+fn a_pin_takes_the_place_of_lights_that_are_not_seen() {
+    let dark = Scene {
+        lights: 0.0,
+        noise: 0.002,
+        drift: 0.0007,
+        ..PLAIN
+    };
+    let marks = dark.marks();
+    let level = |t: f64| {
+        let at = |start: f64| ((t - start / 1e6) / CHIP).floor();
+        let lit = |at: f64| (0.0..13.0).contains(&at) && BARKER[at as usize] > 0.0;
+        lit(at(marks.first)) || lit(at(marks.last))
+    };
+    let mut dice = Dice(5);
+    let (mut wave, mut text) = (Wave::default(), String::from("time(s),current(mA),D0\n"));
+    for at in 0..30_000 {
+        let time = f64::from(at) / dark.rate;
+        let camera = (time - dark.offset) / (1.0 + dark.drift);
+        let current = dark.current(camera) + dark.noise * dice.normal();
+        let pin = level(camera);
+        wave.push_with_pin(time, current, VOLTS, f64::from(u8::from(pin)));
+        text.push_str(&format!(
+            "{time:.4},{:.4},{}\n",
+            current * 1e3,
+            u8::from(pin)
+        ));
+    }
+    let csv = Wave::csv(&text, Some(VOLTS)).unwrap();
+    for seen in [&wave, &csv] {
+        let found = energy(&seen.clone().by_pin(), &marks).unwrap();
+        let off = found.per_inference / truth() - 1.0;
+        assert!(
+            off.abs() < 0.01 && found.clarity > 0.95,
+            "off by {off}: {found:?}"
+        );
+        // Nobody said that it is the script's.
+        assert_eq!(energy(seen, &marks).unwrap_err().code(), "not-aligned");
+    }
+    // A pin that was never wired stands still, whatever the lights do.
+    let mut still = Wave::default();
+    for (time, current) in PLAIN.wave().currents() {
+        still.push_with_pin(time, current, VOLTS, 1.0);
+    }
+    assert_eq!(
+        energy(&still.by_pin(), &PLAIN.marks()).unwrap_err().code(),
+        "not-aligned"
+    );
+}
+
+#[test]
 fn a_wave_of_another_run_is_refused() {
     let mut marks = PLAIN.marks();
     marks.last += 1.5e6;

@@ -10,6 +10,7 @@ fn wish() -> Wish {
         frames: 3,
         warm: 1,
         power: None,
+        pin: None,
     }
 }
 

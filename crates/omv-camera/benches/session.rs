@@ -2,7 +2,8 @@
 //! virtual camera, which keeps the firmware's rule of one lock in more than 10 ms.
 //!
 //! `cargo xtask bench session` prints one table, and what of the goals was reached; one that was missed
-//! is an error. How fast a pseudo terminal is depends on the machine and on what else it does: a minimal
+//! is an error. How fast a pseudo terminal is depends on the machine and on what else it does, threefold
+//! within minutes. So the clients take turns, several rounds, and of each the best round counts; a minimal
 //! client runs beside ours, and where it misses a goal of bandwidth too, `limit` says so.
 
 #[path = "../tests/acting/mod.rs"]
@@ -18,7 +19,9 @@ use acting::pty::Terminal;
 use omv_camera::session::{Appetite, Frames, Notice, Options, Preview, Session};
 
 const LENGTH: Duration = Duration::from_secs(4);
+const ROUNDS: usize = 3;
 
+#[derive(Clone, Copy)]
 struct Row {
     frames: f64,
     megabytes: f64,
@@ -145,6 +148,28 @@ fn jpeg() -> PathBuf {
     path
 }
 
+/// How the package is asked.
+const PEER: [(&str, &[&str]); 2] = [("as it comes", &[]), ("no ack", &["ack=false"])];
+
+/// A client's name, and one round of it.
+type Client<'a> = (String, Box<dyn Fn() -> Row + 'a>);
+
+/// The best of each client's rounds. They take turns, so that a slow minute is everybody's.
+fn best_rounds(clients: &[Client<'_>]) -> Vec<Row> {
+    let mut best: Vec<Row> = clients.iter().map(|(_, run)| run()).collect();
+    for _ in 1..ROUNDS {
+        for ((_, run), best) in clients.iter().zip(&mut best) {
+            let row = run();
+            best.frames = best.frames.max(row.frames);
+            best.megabytes = best.megabytes.max(row.megabytes);
+            best.cpu_per_megabyte = best.cpu_per_megabyte.min(row.cpu_per_megabyte);
+            best.first = best.first.min(row.first);
+            best.peak_mib = best.peak_mib.max(row.peak_mib);
+        }
+    }
+    best
+}
+
 fn load() -> String {
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     load.split(' ').take(3).collect::<Vec<_>>().join(" ")
@@ -178,8 +203,24 @@ fn main() {
         ("30 KB JPEG", picture.as_str()),
         ("2 MB frames", "stream 2000 1000"),
     ] {
-        let row = ours(script);
-        let least = bare::run(script);
+        let mut clients: Vec<Client<'_>> = vec![
+            ("omv".to_owned(), Box::new(|| ours(script))),
+            (
+                "a minimal client".to_owned(),
+                Box::new(|| bare::run(script)),
+            ),
+        ];
+        if !std::env::args().any(|arg| arg == "ours") {
+            // Its conversion to RGB is part of its read and stays in.
+            for (how, options) in PEER {
+                let client = Box::new(|| theirs(script, options));
+                clients.push((format!("openmv, {how}"), client));
+            }
+        }
+        let best = best_rounds(&clients);
+        let [row, least, ..] = best[..] else {
+            unreachable!()
+        };
         let cpu = row.cpu_per_megabyte;
         match name {
             "2 MB frames" => {
@@ -197,20 +238,15 @@ fn main() {
                 goal(what, plain(share >= 0.95));
             }
         }
-        show(&format!("{name}, omv"), row);
-        show(&format!("{name}, a minimal client"), least);
-        if std::env::args().any(|arg| arg == "ours") {
-            continue;
+        for ((client, _), row) in clients.iter().zip(&best) {
+            show(&format!("{name}, {client}"), *row);
         }
-        // Its conversion to RGB is part of its read and stays in.
-        for (how, options) in [("as it comes", &[][..]), ("no ack", &["ack=false"][..])] {
-            let row = theirs(script, options);
+        for ((client, _), row) in clients.iter().zip(&best).skip(2) {
             let times = row.cpu_per_megabyte / cpu;
             if name != "2 MB frames" {
-                let what = format!("{name}, {how}: 1/{times:.0} of its CPU a MB, goal 1/20");
+                let what = format!("{name}, {client}: 1/{times:.0} of its CPU a MB, goal 1/20");
                 goal(what, plain(times >= 20.0));
             }
-            show(&format!("{name}, openmv, {how}"), row);
         }
     }
     println!("load {}\n", load());

@@ -18,6 +18,8 @@ const MARK: &str = "OMV!";
 const LINE: usize = 192;
 /// The longest a script may take.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Folders in folders that are looked into.
+const DEEPEST: usize = 8;
 /// Larger files are on no camera's disk.
 const LARGEST: usize = 64 << 20;
 
@@ -59,6 +61,28 @@ def digest(path):
         h.update(block)
     file.close()
     return binascii.hexlify(h.digest()).decode()
+";
+
+/// Says the files below `ROOT`.
+const TREE: &str = "\
+import time
+def walk(path, deep):
+    for name in os.listdir(path):
+        full = path + '/' + name
+        about = os.stat(full)
+        if not about[0] & 0x4000:
+            say(path=full[len(ROOT) + 1:], size=about[6])
+            time.sleep_ms(8)
+        elif deep:
+            walk(full, deep - 1)
+try:
+    os.listdir(ROOT)
+    there = True
+except OSError:
+    there = False
+if there:
+    walk(ROOT, DEEPEST)
+say(there=there)
 ";
 
 /// Text as Python reads it.
@@ -134,10 +158,43 @@ pub fn roots(session: &Session) -> Result<Vec<Root>, Fail> {
     Ok(roots)
 }
 
+/// Files below a folder, with their paths in it and sizes; none if there is no such folder.
+pub fn tree(session: &Session, folder: &str) -> Result<Option<Vec<(String, u64)>>, Fail> {
+    let script = format!(
+        "{HEAD}ROOT = {}\nDEEPEST = {DEEPEST}\n{TREE}",
+        quoted(folder)
+    );
+    let records = ask(session, &script)?;
+    let there = records
+        .iter()
+        .find_map(|record| record.get("there")?.as_bool());
+    let file = |record: &Value| {
+        let path = record.get("path")?.as_str()?.to_owned();
+        Some((path, record.get("size")?.as_u64()?))
+    };
+    let there = there.ok_or_else(nothing_executed)?;
+    Ok(there.then(|| records.iter().filter_map(file).collect()))
+}
+
 /// The SHA-256 that the camera computes of a file; none if it is not there.
 pub fn hash(session: &Session, path: &str) -> Result<Option<String>, Fail> {
     let told = ask_one(session, &format!("say(hash=digest({}))\n", quoted(path)))?;
     Ok(told.get("hash").and_then(Value::as_str).map(str::to_owned))
+}
+
+/// The same of several, by one script.
+pub fn hashes(session: &Session, paths: &[&str]) -> Result<Vec<Option<String>>, Fail> {
+    let list: Vec<String> = paths.iter().map(|path| quoted(path)).collect();
+    let script = format!(
+        "{HEAD}import time\nfor path in [{}]:\n  say(hash=digest(path))\n  time.sleep_ms(8)\n",
+        list.join(", ")
+    );
+    let told = ask(session, &script)?;
+    if told.len() != paths.len() {
+        return Err(nothing_executed());
+    }
+    let hash = |record: &Value| record.get("hash")?.as_str().map(str::to_owned);
+    Ok(told.iter().map(hash).collect())
 }
 
 /// Writes a file as `omv save` lets a camera write one, and has the camera hash it once more after the

@@ -1,4 +1,4 @@
-//! Finding the lights of the script in what a meter saw.
+//! Finding the lights of the script, or its pin, in what a meter saw.
 
 use super::{BARKER, Wave};
 use crate::{Error, Marks};
@@ -95,17 +95,17 @@ pub(super) fn fit(wave: &Wave, marks: &Marks) -> Result<Fit, Error> {
     pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
     let Some((best, first, last)) = pairs.first().copied() else {
         return Err(alignment(
-            "the lights are not seen twice at the right distance",
+            "the pattern is not seen twice at the right distance",
         ));
     };
     if best < CLEAR {
-        return Err(alignment("the lights are hardly seen"));
+        return Err(alignment("the pattern is hardly seen"));
     }
     let rival = pairs
         .iter()
         .find(|(_, other, _)| other.abs_diff(first) > 2 * STEPS);
     if rival.is_some_and(|(score, ..)| *score > RIVAL * best) {
-        return Err(alignment("the lights may be at more than one place"));
+        return Err(alignment("the pattern may be at more than one place"));
     }
     let start = refine(wave, begin + first as f64 * step, chip);
     let stop = refine(wave, begin + last as f64 * step, chip);
@@ -125,13 +125,13 @@ pub(super) fn fit(wave: &Wave, marks: &Marks) -> Result<Fit, Error> {
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn grid(wave: &Wave, begin: f64, step: f64, count: usize) -> Vec<f64> {
     let mut sums = vec![(0.0, 0.0); count];
-    for (time, power) in wave.times.iter().zip(&wave.powers) {
+    for (time, power) in wave.times.iter().zip(wave.signal()) {
         if let Some(sum) = sums.get_mut(((time - begin) / step) as usize) {
             sum.0 += power;
             sum.1 += 1.0;
         }
     }
-    let mut last = wave.powers.first().copied().unwrap_or(0.0);
+    let mut last = wave.signal().first().copied().unwrap_or(0.0);
     let mean = |(sum, count): (f64, f64)| {
         if count > 0.0 {
             last = sum / count;
@@ -190,7 +190,7 @@ fn refine(wave: &Wave, around: f64, chip: f64) -> f64 {
         let pairs = range.clone().map(|at| {
             let element = ((wave.times[at] - place) / chip) as usize;
             let lit = BARKER.get(element).copied().unwrap_or(false);
-            (f64::from(u8::from(lit)), wave.powers[at])
+            (f64::from(u8::from(lit)), wave.signal()[at])
         });
         (correlation(pairs), place)
     });

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! The two clocks have nothing in common but the light that the script turns on and off in a
-//! pattern (a Barker sequence of thirteen). It is found twice by correlation; the distance of the
+//! pattern (a Barker sequence of thirteen), and the pin that follows it if a wire leads from one to the
+//! meter. It is found twice by correlation; the distance of the
 //! two gives the drift of the clocks. What is not found clearly, or has too few samples for one
 //! per cent, is refused: see [`Error::Alignment`] and [`Error::Quality`].
 

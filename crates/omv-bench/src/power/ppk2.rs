@@ -3,14 +3,18 @@
 //! ```text
 //!   -> 19            <- text: `R0: 1031.64`, ..., `END`        the calibration
 //!   -> 11 01         ampere meter     -> 11 02  source meter    -> 0D hh ll  its voltage
+//!   -> 0C 01         supply and camera are joined               -> 0C 00  parted
 //!   -> 06            <- 4 bytes each 10 us                      -> 07        stop
 //!   sample, u32 LE:  reading 14 | range 3 | - 1 | counter 6 | logic 8
 //! ```
 //!
+//! Of its eight logic inputs the first, D0, may be wired to a pin of the camera.
+//!
 //! The counter tells lost samples, up to 63 in a row. [`Host`] is our side, [`Kit`] the other.
 //!
-//! Sources (facts): NordicSemiconductor/pc-nrfconnect-ppk `src/device/serialDevice.ts` and
-//! `src/constants.ts`; the public Python client `ppk2-api`.
+//! Sources (facts): NordicSemiconductor/pc-nrfconnect-ppk `src/device/serialDevice.ts`,
+//! `src/actions/deviceActions.ts` (the ampere meter joins the camera first) and `src/constants.ts`;
+//! the public Python client `ppk2-api`.
 
 use super::Wave;
 use crate::Error;
@@ -19,6 +23,8 @@ use crate::Error;
 pub const CALIBRATION: [u8; 1] = [0x19];
 /// Measures what flows through.
 pub const AMPERE_METER: [u8; 2] = [0x11, 0x01];
+/// Joins supply and camera: nothing flows through an ampere meter before.
+pub const JOIN: [u8; 2] = [0x0C, 0x01];
 /// Begins to send samples.
 pub const START: [u8; 1] = [0x06];
 /// Ends.
@@ -105,8 +111,8 @@ pub struct Stream {
     samples: u64,
     counter: Option<u32>,
     averaged: u32,
-    /// Sum and number of the samples of one mean, and when they began.
-    sum: (f64, u32, u64),
+    /// Sums of current and pin, and number of the samples of one mean, and when they began.
+    sum: (f64, f64, u32, u64),
     /// What was seen so far.
     pub wave: Wave,
     /// Samples that were lost on the way.
@@ -124,7 +130,7 @@ impl Stream {
             samples: 0,
             counter: None,
             averaged: 1,
-            sum: (0.0, 0, 0),
+            sum: (0.0, 0.0, 0, 0),
             wave: Wave::default(),
             lost: 0,
         }
@@ -141,14 +147,16 @@ impl Stream {
 
     /// Keeps a sample, or what it makes whole.
     #[allow(clippy::cast_precision_loss)]
-    fn keep(&mut self, amperes: f64) {
-        let (sum, count, first) = self.sum;
+    fn keep(&mut self, amperes: f64, pin: f64) {
+        let (sum, pins, count, first) = self.sum;
         let first = if count == 0 { self.samples } else { first };
-        self.sum = (sum + amperes, count + 1, first);
+        self.sum = (sum + amperes, pins + pin, count + 1, first);
         if count + 1 >= self.averaged {
-            let (sum, count, first) = std::mem::take(&mut self.sum);
+            let (sum, pins, count, first) = std::mem::take(&mut self.sum);
             let middle = (first + self.samples) as f64 / 2.0 * PERIOD;
-            self.wave.push(middle, sum / f64::from(count), self.volts);
+            let count = f64::from(count);
+            self.wave
+                .push_with_pin(middle, sum / count, self.volts, pins / count);
         }
     }
 
@@ -166,13 +174,13 @@ impl Stream {
                 self.samples += gap;
                 if gap > 0 {
                     // A mean over a gap would be one of another time.
-                    self.sum = (0.0, 0, 0);
+                    self.sum = (0.0, 0.0, 0, 0);
                 }
             }
             self.counter = Some(counter);
             let range = usize::try_from((word >> 14) & 7).unwrap_or(0);
             let amperes = self.calibration.amperes(word & 0x3FFF, range, self.volts);
-            self.keep(amperes);
+            self.keep(amperes, f64::from(word >> 24 & 1));
             self.samples += 1;
         }
     }
@@ -233,7 +241,7 @@ impl Host {
         let text = String::from_utf8_lossy(self.text.get(..end).unwrap_or_default());
         let calibration = Calibration::parse(&text)?;
         self.stream = Some(Stream::new(calibration, self.volts).averaging(AVERAGED));
-        Ok([&AMPERE_METER[..], &START].concat())
+        Ok([&AMPERE_METER[..], &JOIN, &START].concat())
     }
 
     /// What was seen.
@@ -257,7 +265,10 @@ pub struct Kit {
     heard: Vec<u8>,
     counter: u32,
     measures: bool,
+    joined: bool,
     runs: bool,
+    /// The level of its first logic input.
+    pub pin: bool,
 }
 
 impl Kit {
@@ -272,7 +283,9 @@ impl Kit {
             heard: Vec::new(),
             counter: 0,
             measures: false,
+            joined: false,
             runs: false,
+            pin: false,
         })
     }
 
@@ -283,7 +296,7 @@ impl Kit {
         while let Some(command) = self.heard.first().copied() {
             let length = match command {
                 0x0D => 3,
-                0x11 => 2,
+                0x0C | 0x11 => 2,
                 _ => 1,
             };
             if self.heard.len() < length {
@@ -293,6 +306,7 @@ impl Kit {
             match words[..] {
                 [0x19] => answers.extend_from_slice(self.text.as_bytes()),
                 [0x11, mode] => self.measures = mode == AMPERE_METER[1],
+                [0x0C, joined] => self.joined = joined == JOIN[1],
                 [0x06] => self.runs = true,
                 [0x07] => self.runs = false,
                 _ => {}
@@ -301,12 +315,19 @@ impl Kit {
         answers
     }
 
+    /// Whether it sends samples.
+    #[must_use]
+    pub fn is_measuring(&self) -> bool {
+        self.runs && self.measures
+    }
+
     /// The sample for a current, in the finest range that holds it; none while it is stopped.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     pub fn sample(&mut self, amperes: f64) -> Option<[u8; 4]> {
-        if !self.runs || !self.measures {
+        if !self.is_measuring() {
             return None;
         }
+        let amperes = if self.joined { amperes } else { 0.0 };
         let reading = |range: usize| {
             let volts = amperes * self.calibration.resistors[range];
             (volts * 163_840.0 / 1.8 + self.calibration.offset[range]) / 4.0
@@ -314,7 +335,8 @@ impl Kit {
         let fits = |range: &usize| reading(*range) < f64::from(STEPS);
         let range = (0..RANGES).find(fits).unwrap_or(RANGES - 1);
         let steps = reading(range).round().clamp(0.0, f64::from(STEPS)) as u32;
-        let word = steps | (range as u32) << 14 | (self.counter & 0x3F) << 18;
+        let word =
+            steps | (range as u32) << 14 | (self.counter & 0x3F) << 18 | u32::from(self.pin) << 24;
         self.counter += 1;
         Some(word.to_le_bytes())
     }

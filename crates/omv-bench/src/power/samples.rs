@@ -11,6 +11,10 @@ pub struct Wave {
     pub(super) times: Vec<f64>,
     pub(super) currents: Vec<f64>,
     pub(super) powers: Vec<f64>,
+    /// The level of a pin, from 0 to 1, for each of them; empty where none was watched.
+    pins: Vec<f64>,
+    /// Whether that pin is the one the script moves: else its wire may hang in the air.
+    by_pin: bool,
 }
 
 /// A mean over a stretch of time.
@@ -36,6 +40,30 @@ impl Wave {
         }
     }
 
+    /// The same, with the level of a pin.
+    pub fn push_with_pin(&mut self, seconds: f64, amperes: f64, volts: f64, pin: f64) {
+        let before = self.times.len();
+        self.push(seconds, amperes, volts);
+        self.pins.extend((self.times.len() > before).then_some(pin));
+    }
+
+    /// What was seen, with the script's pattern in the pin, where one was watched.
+    #[must_use]
+    pub fn by_pin(self) -> Self {
+        Self {
+            by_pin: true,
+            ..self
+        }
+    }
+
+    /// What the script's pattern is looked for in: the pin, or else the power.
+    pub(super) fn signal(&self) -> &[f64] {
+        match self.by_pin && !self.pins.is_empty() {
+            true => &self.pins,
+            false => &self.powers,
+        }
+    }
+
     /// How many samples there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -46,6 +74,12 @@ impl Wave {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.times.is_empty()
+    }
+
+    /// Moments in seconds, and what flowed then in ampere.
+    pub fn currents(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
+        let times = self.times.iter().copied();
+        times.zip(self.currents.iter().copied())
     }
 
     /// The usual time between two samples.
@@ -140,8 +174,8 @@ impl Wave {
     /// no column for it.
     ///
     /// Columns are found by their names: a time (`Timestamp(ms)`, `time [s]`, `t_us`), a current
-    /// (`Current(uA)`) or a power (`power [mW]`), a voltage. Commas, semicolons and tabs separate;
-    /// beside semicolons a comma may be the decimal point.
+    /// (`Current(uA)`) or a power (`power [mW]`), a voltage, the level of a pin (`D0`, `pin`). Commas,
+    /// semicolons and tabs separate; beside semicolons a comma may be the decimal point.
     ///
     /// # Errors
     /// [`Error::Samples`] with the line.
@@ -199,7 +233,10 @@ impl Wave {
             } else {
                 value
             };
-            wave.push(time, amperes, volts);
+            match columns.pin.map(number).transpose()? {
+                Some(level) => wave.push_with_pin(time, amperes, volts, level.unwrap_or(0.0)),
+                None => wave.push(time, amperes, volts),
+            }
         }
         Ok(wave)
     }
@@ -217,6 +254,7 @@ struct Columns {
     value: Column,
     is_power: bool,
     volts: Option<Column>,
+    pin: Option<Column>,
 }
 
 impl Columns {
@@ -248,6 +286,10 @@ impl Columns {
         let time =
             column(&["time", "t_", "t ", "t(", "t["], 's')?.ok_or("there is no column of times")?;
         let volts = column(&["volt", "u_", "u("], 'v')?;
+        let pin = names
+            .iter()
+            .position(|name| name.eq_ignore_ascii_case("d0") || name.eq_ignore_ascii_case("pin"));
+        let pin = pin.map(|index| Column { index, factor: 1.0 });
         let current = column(&["current", "i_", "i("], 'a')?;
         let power = column(&["power", "p_", "p("], 'w')?;
         let (value, is_power) = match (current, power) {
@@ -260,6 +302,7 @@ impl Columns {
             value,
             is_power,
             volts,
+            pin,
         })
     }
 }

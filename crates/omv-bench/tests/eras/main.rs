@@ -8,9 +8,18 @@ use std::process::Command;
 
 use omv_bench::{Reader, Run, Size, Wish, script};
 
+mod look;
+
 const ERAS: [&str; 4] = ["4.5.5", "4.5.6", "4.7.0", "5.0.0"];
 
 fn run(era: &str, wish: &Wish) -> Run {
+    let mut reader = Reader::new(true);
+    reader.feed(&says(era, &script(wish)));
+    reader.finish()
+}
+
+/// What a script prints on stubs of an era.
+fn says(era: &str, script: &str) -> String {
     let judges = std::env::var_os("OMV_JUDGES").expect("run `cargo xtask test judges models`");
     let package = Path::new(&judges).join("webassembly/package");
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/eras");
@@ -22,7 +31,7 @@ fn run(era: &str, wish: &Wish) -> Run {
             .replace("::", "-")
     );
     let file: PathBuf = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    std::fs::write(&file, script(wish)).expect("a place for the script");
+    std::fs::write(&file, script).expect("a place for the script");
     let mut node = Command::new("node");
     node.arg(here.join("driver.mjs"))
         .arg(package)
@@ -39,9 +48,7 @@ fn run(era: &str, wish: &Wish) -> Run {
         text.lines().all(|line| line.len() < 500),
         "{era}: a line is too long"
     );
-    let mut reader = Reader::new(true);
-    reader.feed(&text);
-    reader.finish()
+    text.into_owned()
 }
 
 fn wish(model: Option<&str>) -> Wish {
@@ -60,6 +67,7 @@ fn wish(model: Option<&str>) -> Wish {
         frames: 8,
         warm: 2,
         power: None,
+        pin: None,
     }
 }
 
@@ -79,6 +87,7 @@ fn one_script_measures_on_all_four_eras() {
             "{era}"
         );
         assert_eq!(run.identity["uid"], "010203");
+        assert_eq!(run.identity["exposure"], "automatic, 8333 us", "{era}");
         let loaded = run.loaded.as_ref().expect("a network");
         assert_eq!(
             (loaded.size, loaded.arena),
@@ -140,7 +149,7 @@ fn pictures_are_measured_without_a_network() {
 }
 
 #[test]
-fn the_lights_give_a_signature_in_every_era() {
+fn the_lights_and_a_pin_give_a_signature_in_every_era() {
     for era in ERAS {
         let mut wish = wish(Some("/sdcard/trained.tflite"));
         wish.sizes.truncate(1);
@@ -150,7 +159,18 @@ fn the_lights_give_a_signature_in_every_era() {
             pause: 20,
             work: 100,
         });
-        let marks = run(era, &wish).marks.expect("marks");
+        wish.pin = Some("P0".to_owned());
+        // The stubs tell what was done to pin and lights, one letter for each element.
+        let tell = "\nprint('PIN', ''.join(str(v) for v in Pin.levels), len(LED.lit) > 0)\n";
+        let text = says(era, &(script(&wish) + tell));
+        let pattern = "1111100110101".to_owned() + "0";
+        assert!(
+            text.contains(&format!("PIN {pattern}{pattern} True")),
+            "{era}: {text}"
+        );
+        let mut reader = Reader::new(true);
+        reader.feed(&text);
+        let marks = reader.finish().marks.expect("marks");
         assert_eq!(marks.chip, 5000.0);
         // Thirteen elements and two rests before the work, one rest and the work before the last.
         assert!(marks.idle.0 >= 13.0 * 5000.0 + 20_000.0, "{era}: {marks:?}");

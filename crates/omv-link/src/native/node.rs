@@ -21,33 +21,47 @@ pub(super) enum Got {
     Gone,
 }
 
+/// The least a terminal hands out at once when it has more. Linux keeps a page of them, less one byte.
+const MORE: usize = 4095;
+
 /// An open node.
 #[derive(Debug)]
-pub(super) struct NodeFile(File);
+pub(super) struct NodeFile {
+    file: File,
+    /// The last read took all there was, so the next one would most likely be for nothing.
+    drained: bool,
+}
 
 impl NodeFile {
     /// Opens it for reading and writing, without making it this process's terminal.
     pub(super) fn open(path: &str) -> io::Result<Self> {
         let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        Ok(Self(open(path, flags, Mode::empty())?.into()))
+        Ok(Self {
+            file: open(path, flags, Mode::empty())?.into(),
+            drained: true,
+        })
     }
 
     /// Waits at most `limit` for bytes and takes what is there.
     pub(super) fn read(&mut self, buffer: &mut [u8], limit: Duration) -> io::Result<Got> {
         let end = Instant::now().checked_add(limit);
         loop {
-            match self.0.read(buffer) {
+            if self.drained {
+                match self.ready(PollFlags::IN, end)? {
+                    Ready::Yes => {}
+                    Ready::No => return Ok(Got::Nothing),
+                    Ready::HungUp => return Ok(Got::Gone),
+                }
+            }
+            match self.file.read(buffer) {
                 // A hung-up terminal reads as empty for ever.
                 Ok(0) => return Ok(Got::Gone),
-                Ok(count) => return Ok(Got::Bytes(count)),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    match self.ready(PollFlags::IN, end)? {
-                        Ready::Yes => {}
-                        Ready::No => return Ok(Got::Nothing),
-                        Ready::HungUp => return Ok(Got::Gone),
-                    }
+                Ok(count) => {
+                    self.drained = count < MORE.min(buffer.len());
+                    return Ok(Got::Bytes(count));
                 }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.drained = true,
                 Err(error) if is_departure(&error) => return Ok(Got::Gone),
                 Err(error) => return Err(error),
             }
@@ -62,7 +76,7 @@ impl NodeFile {
     pub(super) fn write_all(&mut self, mut bytes: &[u8], patience: Duration) -> io::Result<()> {
         let mut end = Instant::now().checked_add(patience);
         while !bytes.is_empty() {
-            match self.0.write(bytes) {
+            match self.file.write(bytes) {
                 Ok(0) => return Err(io::ErrorKind::NotConnected.into()),
                 Ok(count) => {
                     bytes = bytes.get(count..).unwrap_or_default();
@@ -91,7 +105,7 @@ impl NodeFile {
             let left = end.map_or(LONGEST, |end| end.saturating_duration_since(Instant::now()));
             let limit = Timespec::try_from(left.min(LONGEST))
                 .map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
-            let mut watched = [PollFd::new(&self.0, what)];
+            let mut watched = [PollFd::new(&self.file, what)];
             match poll(&mut watched, Some(&limit)) {
                 Ok(0) => return Ok(Ready::No),
                 Ok(_) => {
@@ -142,10 +156,10 @@ mod tests {
         grantpt(&far).unwrap();
         unlockpt(&far).unwrap();
         let near = NodeFile::open(ptsname(&far, Vec::new()).unwrap().to_str().unwrap()).unwrap();
-        let mut modes = rustix::termios::tcgetattr(&near.0).unwrap();
+        let mut modes = rustix::termios::tcgetattr(&near.file).unwrap();
         modes.make_raw();
         let now = rustix::termios::OptionalActions::Now;
-        rustix::termios::tcsetattr(&near.0, now, &modes).unwrap();
+        rustix::termios::tcsetattr(&near.file, now, &modes).unwrap();
         (far, near)
     }
 

@@ -25,8 +25,7 @@ pub fn label_file(model: &str, version: Option<Version>) -> Option<String> {
     reads.then(|| format!("{stem}.txt"))
 }
 
-/// The labels of a file, one a line, checked against a model's outputs. FOMO's first class is the
-/// background, which some exports name and some do not.
+/// The labels of a file, one a line, checked against a model's outputs.
 ///
 /// # Errors
 /// When it is no text, or no output has as many classes.
@@ -49,14 +48,65 @@ pub fn labels(file: &str, bytes: &[u8], model: &Model<'_>) -> Result<Vec<String>
     };
     let outputs = graph.outputs.iter().filter_map(|i| graph.tensors.get(*i));
     let shapes: Vec<&[i32]> = outputs.map(|tensor| &*tensor.shape).collect();
-    let classes = |shape: &&[i32]| {
-        let last = shape.last().and_then(|n| usize::try_from(*n).ok());
-        let is_grid = shape.len() == 4;
-        last == Some(found.len()) || (is_grid && last == Some(found.len() + 1))
-    };
-    if found.is_empty() || !shapes.iter().any(classes) {
+    if !shapes.iter().any(|shape| names(shape, found.len())) {
         let shown = shapes.iter().map(|shape| format!("{shape:?}"));
         return Err(differ(found.len(), shown.collect::<Vec<_>>().join(", ")));
     }
     Ok(found)
+}
+
+/// Whether so many labels name the classes of an output.
+///
+/// FOMO's first class is the background, which some exports name and some do not. Networks of the YOLO
+/// family have the four numbers of a box, and most of them a score, beside those of the classes.
+///
+/// Source of the latter: openmv/openmv `scripts/libraries/ml`, `ultralytics.py` and `darknet.py`.
+fn names(shape: &[i32], labels: usize) -> bool {
+    let Some(count) = i32::try_from(labels)
+        .ok()
+        .filter(|count| (1..1 << 20).contains(count))
+    else {
+        return false;
+    };
+    let last = shape.last() == Some(&count);
+    match *shape {
+        [_, rows, columns] => last || rows == count + 4 || columns == count + 5,
+        // Five anchors for each cell.
+        [_, _, _, channels] => last || channels == count + 1 || channels == 5 * (count + 5),
+        _ => last,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names;
+
+    #[test]
+    fn two_labels_name_classifiers_grids_and_the_yolo_family_and_nothing_else() {
+        let named: [&[i32]; 8] = [
+            &[1, 2],
+            &[1, 1, 1, 2],
+            &[1, 12, 12, 2],
+            &[1, 12, 12, 3],
+            &[1, 6, 756],
+            &[1, 2268, 7],
+            &[1, 6, 6, 35],
+            &[1, 5, 2],
+        ];
+        for shape in named {
+            assert!(names(shape, 2), "{shape:?}");
+        }
+        let others: [&[i32]; 6] = [
+            &[],
+            &[1, 3],
+            &[1, 756, 6],
+            &[1, 7, 2268],
+            &[1, 6, 6, 36],
+            &[2, 1],
+        ];
+        for shape in others {
+            assert!(!names(shape, 2), "{shape:?}");
+        }
+        assert!(!names(&[1, 0], 0) && !names(&[1, 4, 5], 0));
+    }
 }

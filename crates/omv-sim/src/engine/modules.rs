@@ -31,6 +31,7 @@ const MODULES: &[(&str, &str)] = modules![
     "ml/__init__",
     "ml/postprocessing/__init__",
     "ml/postprocessing/edgeimpulse",
+    "ml/postprocessing/ultralytics",
     "ml/preprocessing",
     "ml/utils",
     "network",

@@ -1,7 +1,7 @@
 //! The two checksums of protocol v2: CRC-16/F94F over headers, CRC-32/FA567D89 over payloads.
 //!
 //! Both shift the most significant bit first, start at all ones and end without a final XOR.
-//! Payload checksums bound how fast frames come in, so the 32-bit one takes eight bytes a step.
+//! Payload checksums bound how fast frames come in, so the 32-bit one takes sixteen bytes a step.
 //!
 //! Source: openmv/openmv `common/omv_crc.c`.
 
@@ -9,8 +9,10 @@ const POLYNOMIAL_16: u16 = 0xF94F;
 const POLYNOMIAL_32: u32 = 0xFA56_7D89;
 
 const TABLE_16: [u16; 256] = table_16();
+/// Bytes of one step of the 32-bit checksum.
+const STEP: usize = 16;
 /// `TABLES_32[n]` is the effect of one byte with `n` zero bytes behind it.
-const TABLES_32: [[u32; 256]; 8] = tables_32();
+static TABLES_32: [[u32; 256]; STEP] = tables_32();
 
 /// Checksum of a header: over its first eight bytes.
 #[must_use]
@@ -24,23 +26,16 @@ pub fn crc16(bytes: &[u8]) -> u16 {
 /// Checksum of a payload.
 #[must_use]
 pub fn crc32(bytes: &[u8]) -> u32 {
-    let [t0, t1, t2, t3, t4, t5, t6, t7] = &TABLES_32;
-    let (blocks, rest) = bytes.as_chunks::<8>();
+    let (blocks, rest) = bytes.as_chunks::<STEP>();
     let crc = blocks.iter().fold(u32::MAX, |crc, block| {
-        let word = u64::from_be_bytes(*block) ^ (u64::from(crc) << 32);
-        let [b0, b1, b2, b3, b4, b5, b6, b7] = word.to_be_bytes();
-        look(t7, b0)
-            ^ look(t6, b1)
-            ^ look(t5, b2)
-            ^ look(t4, b3)
-            ^ look(t3, b4)
-            ^ look(t2, b5)
-            ^ look(t1, b6)
-            ^ look(t0, b7)
+        let word = u128::from_be_bytes(*block) ^ (u128::from(crc) << 96);
+        let effects = TABLES_32.iter().zip(word.to_le_bytes());
+        effects.fold(0, |crc, (table, byte)| crc ^ look(table, byte))
     });
+    let [table, ..] = &TABLES_32;
     rest.iter().fold(crc, |crc, byte| {
         let [c0, c1, c2, c3] = crc.to_be_bytes();
-        look(t0, c0 ^ byte) ^ u32::from_be_bytes([c1, c2, c3, 0])
+        look(table, c0 ^ byte) ^ u32::from_be_bytes([c1, c2, c3, 0])
     })
 }
 
@@ -72,8 +67,8 @@ const fn table_16() -> [u16; 256] {
 }
 
 #[expect(clippy::indexing_slicing, reason = "an overrun here does not compile")]
-const fn tables_32() -> [[u32; 256]; 8] {
-    let mut tables = [[0; 256]; 8];
+const fn tables_32() -> [[u32; 256]; STEP] {
+    let mut tables = [[0; 256]; STEP];
     let mut index = 0;
     while index < 256 {
         let mut crc = (index as u32) << 24;
@@ -90,7 +85,7 @@ const fn tables_32() -> [[u32; 256]; 8] {
         index += 1;
     }
     let mut zeros = 1;
-    while zeros < 8 {
+    while zeros < STEP {
         let mut index = 0;
         while index < 256 {
             let before = tables[zeros - 1][index];
@@ -123,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn eight_bytes_a_step_and_one_byte_a_step_agree_at_every_length() {
+    fn sixteen_bytes_a_step_and_one_byte_a_step_agree_at_every_length() {
         let bytes: Vec<u8> = (0..100u32).map(|n| (n * 37 + 11) as u8).collect();
         for length in 0..bytes.len() {
             let part = &bytes[..length];

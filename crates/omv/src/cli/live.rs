@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use crate::dataset::ALIKE;
 use crate::dataset::export::Form;
 use crate::picture::Way;
 
@@ -76,7 +77,7 @@ pub struct Capture {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
     /// How many of 256 features may differ in pictures that look alike
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=128))]
+    #[arg(long, value_name = "N", default_value_t = ALIKE, value_parser = clap::value_parser!(u32).range(0..=128))]
     pub alike: u32,
     /// Keep pictures that look alike, too
     #[arg(long)]
@@ -121,6 +122,9 @@ pub struct Serve {
     /// Where the page's record button writes to
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     pub folder: PathBuf,
+    /// The page gets a button that keeps pictures for training here, as `omv capture` does
+    #[arg(long, value_name = "FOLDER")]
+    pub capture: Option<PathBuf>,
 }
 
 /// `omv channel`.

@@ -36,7 +36,7 @@ pub enum ModelCommand {
 /// Which of a camera's disks, or its ROM file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum ModelPlace {
-    /// The card if there is one with room, else the internal disk
+    /// /rom where the camera has it and it has room, else the card, else the internal disk
     Auto,
     /// The card
     Sd,
@@ -176,4 +176,8 @@ pub struct Measure {
     /// The voltage of the supply
     #[arg(long)]
     pub volts: Option<f64>,
+    /// A pin of the camera (P0) that makes the signature as the lights do, wired to D0 of the kit, or in a
+    /// column `D0` of the file
+    #[arg(long, value_name = "NAME", requires = "power")]
+    pub pin: Option<String>,
 }

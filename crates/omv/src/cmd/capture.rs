@@ -9,7 +9,7 @@ use omv_camera::Frame;
 use omv_camera::session::{Appetite, Frames, Notice};
 use serde_json::json;
 
-use super::live::{FIRST, Live, aside, read_script, remark};
+use super::live::{FIRST, Live, PICTURES, aside, read_script, remark};
 use crate::cli::{Capture, Common};
 use crate::dataset::export::export;
 use crate::dataset::{Added, Area, Class};
@@ -20,8 +20,6 @@ use crate::shot::Shot;
 const LOOK: Duration = Duration::from_millis(50);
 /// What a script prints to have a picture kept: `omv-capture`, and the numbers of a box if it knows one.
 const WORD: &str = "omv-capture";
-/// The script that a set without another gets.
-const PICTURES: &[u8] = include_bytes!("pictures.py");
 /// Text that may wait.
 const TEXT: usize = 1 << 16;
 

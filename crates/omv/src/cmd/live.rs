@@ -16,7 +16,7 @@ use crate::output::Output;
 use crate::signals::stop_on_interrupt;
 
 /// A script that does nothing but take pictures, for a camera that is idle.
-const PICTURES: &[u8] = include_bytes!("pictures.py");
+pub const PICTURES: &[u8] = include_bytes!("pictures.py");
 /// How long a camera may take to show its first picture.
 pub const FIRST: Duration = Duration::from_secs(10);
 /// How long to wait for a picture before a camera without a script is given one.

@@ -10,7 +10,7 @@ pub mod files;
 pub mod flash;
 pub mod info;
 pub mod list;
-mod live;
+pub mod live;
 pub mod model;
 pub mod paper;
 pub mod profile;

@@ -19,6 +19,7 @@ pub fn run(common: &Common, args: &Serve, output: &Output) -> Result<(), Fail> {
         token: args.token.as_deref(),
         names: &args.host,
         folder: &args.folder,
+        capture: args.capture.as_deref(),
     };
     serve::serve(bench, &options, |address, token| {
         let shown = reachable(address);

@@ -31,6 +31,8 @@ const SCRIPT: &str = "dataset_capture_script.py";
 const NOTES: &str = "captures.jsonl";
 /// More pictures of a class than anybody takes.
 const MOST: u32 = 99_999;
+/// Features, of 256, that may differ in pictures that look alike, unless told otherwise.
+pub const ALIKE: u32 = 3;
 
 /// A thing in a picture, in pixels from the upper left corner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,16 +129,28 @@ pub fn load(path: &Path) -> Option<Shot> {
     Some(Shot::new(Arc::new(frame)))
 }
 
+/// Refuses what cannot be a label.
+pub fn check_label(label: &str) -> Result<(), Fail> {
+    let plain = |c: char| c.is_alphanumeric() || c == '_';
+    if (1..=64).contains(&label.len()) && label.chars().all(plain) {
+        return Ok(());
+    }
+    Err(Fail::Usage {
+        what: format!("`{label}` cannot be a label"),
+        help: "Use letters, digits and _, at most 64 bytes: it becomes the name of a folder."
+            .into(),
+    })
+}
+
 impl Class {
+    /// Its label.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
     /// Opens a class, and makes the set and the class if they are not there.
     pub fn open(root: &Path, label: &str, alike: Option<u32>, script: &[u8]) -> Result<Self, Fail> {
-        let plain = |c: char| c.is_alphanumeric() || c == '_';
-        if !(1..=64).contains(&label.len()) || !label.chars().all(plain) {
-            return Err(Fail::Usage {
-                what: format!("`{label}` cannot be a label"),
-                help: "Use letters, digits and _: it becomes the name of a folder.".into(),
-            });
-        }
+        check_label(label)?;
         let writing = |path: &Path| {
             let path = path.to_owned();
             move |error| Fail::file(&path, "writing", error)

@@ -18,6 +18,7 @@ use omv_camera::{Error, Stop, find, select};
 use omv_link::Bus;
 use serde_json::{Value, json};
 
+use super::capture::Capture;
 use super::hub::Hub;
 use crate::bench::{Bench, Pace};
 use crate::fail::Fail;
@@ -43,6 +44,7 @@ pub struct Camera {
     about: Mutex<Value>,
     film: Mutex<Option<Recording>>,
     folder: PathBuf,
+    capture: Option<Capture>,
     buses: Vec<Arc<dyn Bus>>,
     stop: Stop,
     /// The place of the camera that was chosen on the page.
@@ -64,13 +66,19 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Camera {
     /// Starts the threads. The reader gives the bench back when it was stopped.
-    pub fn start(bench: Bench, hub: Arc<Hub>, folder: &Path) -> (Arc<Self>, JoinHandle<Bench>) {
+    pub fn start(
+        bench: Bench,
+        hub: Arc<Hub>,
+        folder: &Path,
+        capture: Option<&Path>,
+    ) -> (Arc<Self>, JoinHandle<Bench>) {
         let camera = Arc::new(Self {
             hub,
             session: Mutex::default(),
             about: Mutex::new(json!({ "state": "missing" })),
             film: Mutex::default(),
             folder: folder.to_owned(),
+            capture: capture.map(Capture::new),
             buses: bench.buses.clone(),
             stop: bench.stop.clone(),
             wanted: Mutex::default(),
@@ -205,6 +213,7 @@ impl Camera {
             "connected": session.as_ref().is_some_and(Session::is_connected),
             "script_runs": session.as_ref().is_some_and(Session::is_running),
             "recording": lock(&self.film).as_ref().map(|film| film.path.display().to_string()),
+            "capture": self.capture.as_ref().map(Capture::about),
             "picture": latest.map(|picture| json!({
                 "sequence": picture.sequence,
                 "width": picture.shot.width,
@@ -288,6 +297,32 @@ impl Camera {
             );
             (shown, bytes, before) = (host.frames, host.frame_bytes, Instant::now());
         }
+    }
+
+    /// Starts a script.
+    ///
+    /// # Errors
+    /// Those of talking to the camera.
+    pub fn run(&self, script: &[u8]) -> Result<(), Fail> {
+        self.session()?.run(script)?;
+        if let Some(capture) = &self.capture {
+            capture.runs(script);
+        }
+        Ok(())
+    }
+
+    /// Keeps the next picture for training, under a label, and tells everyone.
+    ///
+    /// # Errors
+    /// Without a folder for it; those of [`Capture::keep`].
+    pub fn capture(&self, label: &str) -> Result<Value, Fail> {
+        let capture = self.capture.as_ref().ok_or_else(|| Fail::Usage {
+            what: "there is no folder for pictures".into(),
+            help: "Start it with a folder: omv serve --capture FOLDER".into(),
+        })?;
+        let done = capture.keep(&self.session()?, label)?;
+        self.hub.tell("captured", done.clone());
+        Ok(done)
     }
 
     /// Begins a film in the folder; its name says when.

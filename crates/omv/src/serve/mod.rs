@@ -5,6 +5,7 @@
 //!   hub      ... the latest picture and the last events, from which each viewer takes
 //!   door     who may come in          routes   what there is
 //!   stream   MJPEG, events            socket   WebSocket        patient  viewers who fell asleep
+//!   capture  pictures for training
 //! ```
 //!
 //! HTTP is `hyper`'s and the WebSocket `tungstenite`'s. This is the one place of the project with
@@ -12,6 +13,7 @@
 //! viewer that does not read keeps nobody waiting.
 
 mod camera;
+mod capture;
 mod door;
 mod hub;
 mod patient;
@@ -60,6 +62,8 @@ pub struct Options<'a> {
     pub names: &'a [String],
     /// Where films are written to.
     pub folder: &'a Path,
+    /// Where pictures for training are kept; none: they are not.
+    pub capture: Option<&'a Path>,
 }
 
 /// Serves until it is stopped. `ready` is told the address, and what came of it decides.
@@ -87,7 +91,7 @@ pub fn serve(
         .local_addr()
         .map_err(|error| listening(options.listen, error))?;
     let hub = Arc::new(Hub::default());
-    let (camera, reader) = Camera::start(bench, hub, options.folder);
+    let (camera, reader) = Camera::start(bench, hub, options.folder, options.capture);
     let told = ready(address, door.token());
     let house = Arc::new(House { door, camera });
     if told.is_ok() {

@@ -325,7 +325,7 @@ async fn act(house: &Arc<House>, request: Request<Incoming>) -> Response<Body> {
     };
     work(move || match path.as_str() {
         "run" => {
-            camera.session()?.run(&body)?;
+            camera.run(&body)?;
             Ok(json!({}))
         }
         "stop" => {
@@ -340,6 +340,7 @@ async fn act(house: &Arc<House>, request: Request<Incoming>) -> Response<Body> {
             camera.session()?.input(&body)?;
             Ok(json!({}))
         }
+        "capture" => camera.capture(&String::from_utf8_lossy(&body)),
         "camera" => {
             camera.turn_to(String::from_utf8_lossy(&body).trim())?;
             Ok(json!({}))
@@ -395,7 +396,9 @@ async fn work(act: impl FnOnce() -> Result<Value, Fail> + Send + 'static) -> Res
 
 fn failed(fail: &Fail) -> Response<Body> {
     let status = match fail.code() {
-        "no-camera" | "not-this-one" | "camera-gone" => StatusCode::SERVICE_UNAVAILABLE,
+        "no-camera" | "not-this-one" | "camera-gone" | "no-frame" => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         "usage" | "script-not-text" | "script-too-large" | "no-channel" => StatusCode::BAD_REQUEST,
         _ => StatusCode::BAD_GATEWAY,
     };

@@ -1,15 +1,22 @@
-//! `omv model info` beside the schema's reference reader, for every model of the project.
+//! What `omv` says and writes around neural networks, beside other people's readers.
 //!
-//! The reader is the Python package `tflite`; `cargo xtask test judges models` installs and runs.
+//! `omv model info` is held to the schema's reference reader, the Python package `tflite`, for every model
+//! of the project; exports of pictures in `exports.rs`. `cargo xtask test judges models` installs and runs.
+
+mod exports;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
 
-fn python() -> PathBuf {
+fn judges() -> PathBuf {
     let judges = std::env::var_os("OMV_JUDGES").expect("run `cargo xtask test judges models`");
-    Path::new(&judges).join("models/bin/python")
+    PathBuf::from(judges)
+}
+
+fn python() -> PathBuf {
+    judges().join("models/bin/python")
 }
 
 fn models() -> Vec<PathBuf> {

@@ -194,6 +194,39 @@ fn a_detector_finds_the_ball_where_it_is() {
     }
 }
 
+/// Numbers as a network of the YOLO family gives them, of chance that repeats; and what was found.
+const YOLO: &str = "\
+from ulab import numpy as np
+from ml.postprocessing.ultralytics import YoloV5, YoloV8
+class Model:
+    input_shape, output_scale, output_zero_point, output_dtype = [(1, 96, 96, 3)], [1 / 256], [-128], ['b']
+class Input:
+    roi = (20, 10, 240, 120)
+for kind, shape in ((YoloV8, (1, 6, 40)), (YoloV5, (1, 40, 7))):
+    seed, values = 7, []
+    for _ in range(shape[1] * shape[2]):
+        seed = (seed * 1103515245 + 12345) & 0x7fffffff
+        values.append((seed >> 16 & 255) - 128)
+    Model.output_shape = [shape]
+    found = kind(threshold=0.9)(Model, [Input], [np.array(values).reshape(shape)])
+    print([[(list(box), round(score, 4)) for box, score in group] for group in found])
+    print(kind(threshold=1)(Model, [Input], [np.array(values).reshape(shape)]))
+";
+
+/// What openmv/openmv's `ml.postprocessing.ultralytics` and `ml.utils` of v5.0.0 find in the same numbers,
+/// run by CPython with NumPy in the place of ulab.
+const FOUND: &str = "\
+[[([27, 13, 55, 115], 0.9141)], [([190, 10, 42, 65], 0.918)]]\r
+()\r
+[[([222, 40, 35, 72], 0.7648)], [([202, 33, 55, 18], 0.9805), ([192, 48, 10, 80], 0.9688), ([20, 80, 40, 11], 0.9648)]]\r
+()\r
+";
+
+#[test]
+fn boxes_of_the_yolo_family_are_those_of_the_firmware() {
+    assert_eq!(says_with("5.0.0", &[], YOLO), FOUND);
+}
+
 #[test]
 fn predictions_take_the_time_of_the_cost_model_and_repeat_exactly() {
     let script = format!(

@@ -208,8 +208,24 @@ fn kit_there() -> Result<Box<dyn Link>, Fail> {
     Ok(device.link(Function::Console { baud: KIT_RATE })?)
 }
 
+/// Ends what a kit still does for a program that went away, and lets pass what is on the way: it would
+/// be taken for the answer.
+fn hush(link: &mut dyn Link) -> Result<(), Fail> {
+    link.send(&ppk2::STOP)?;
+    let until = link.now() + PATIENCE;
+    while link.now() < until {
+        match link.wait(link.now() + LOOK)? {
+            Some(Heard::Bytes(_)) => {}
+            Some(_) => return Err(meter("it left")),
+            None => return Ok(()),
+        }
+    }
+    Err(meter("it does not stop sending"))
+}
+
 /// Asks a kit for its calibration and takes its samples until it is told to stop.
 fn watch_kit(mut link: Box<dyn Link>, volts: f64) -> Result<Watcher, Fail> {
+    hush(&mut *link)?;
     let mut host = ppk2::Host::new(volts);
     link.send(&host.begin())?;
     let until = link.now() + PATIENCE;

@@ -1,6 +1,8 @@
 //! `omv bench`: how long pictures and predictions take on a camera, and what they cost.
 
 mod files;
+#[cfg(all(test, unix))]
+mod kit;
 mod link;
 mod meter;
 
@@ -29,6 +31,8 @@ const LONGEST: Duration = Duration::from_secs(3600);
 const BORROWED: &str = "omv_bench.tflite";
 /// Room that a disk has to keep.
 const SPARE: u64 = 16 << 10;
+/// What a result calls the pin that made the signature.
+const PIN: &str = "pin";
 /// A measurement prints less.
 const TEXT: usize = 64 << 20;
 
@@ -67,10 +71,14 @@ fn measured(common: &Common, args: &Measure, output: &Output) -> Result<(), Fail
     let guest = match args.model.as_deref() {
         None => Guest::default(),
         // A path on the camera; its content is the camera's to judge.
-        Some(path) if is_on_camera(path) => Guest {
-            path: Some(path.trim_start_matches(':').to_owned()),
-            ..Guest::default()
-        },
+        Some(path) if is_on_camera(path) => {
+            let path = path.trim_start_matches(':');
+            Guest {
+                hash: camera_files::hash(&session, path)?,
+                path: Some(path.to_owned()),
+                ..Guest::default()
+            }
+        }
         Some(path) => {
             let bytes = sources::read(Path::new(path))?;
             let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
@@ -94,6 +102,7 @@ fn measured(common: &Common, args: &Measure, output: &Output) -> Result<(), Fail
         frames: args.frames,
         warm: args.warmup,
         power: meter.is_some().then(|| Window::for_rate(rate)),
+        pin: args.pin.clone(),
     };
     let source = script(&wish);
     let limits = Limits::default().time(LONGEST).text(TEXT);
@@ -115,7 +124,11 @@ fn measured(common: &Common, args: &Measure, output: &Output) -> Result<(), Fail
     know("firmware", firmware);
     know("link", looked.found.seen.place.to_string());
     know("script", sha256(source.as_bytes()));
+    know("preview", "off".to_owned());
     know("host", format!("omv {}", env!("CARGO_PKG_VERSION")));
+    if let Some(pin) = args.pin.clone() {
+        know(PIN, pin);
+    }
     if let Some(model) = guest.name.clone().or(guest.path.clone()) {
         know("network", model);
     }
@@ -205,6 +218,10 @@ fn energy(run: &mut Run, meter: &Meter, watcher: Option<Watcher>) -> Result<(), 
     let wave = match watcher {
         Some(watcher) => watcher.finish()?,
         None => meter.samples()?,
+    };
+    let wave = match run.identity.contains_key(PIN) {
+        true => wave.by_pin(),
+        false => wave,
     };
     run.energy = Some(omv_bench::power::energy(&wave, &marks).map_err(Fail::Bench)?);
     Ok(())

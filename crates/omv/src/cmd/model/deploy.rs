@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   read, check against this camera  -- refused: exit 9, nothing was written
-//!   choose the disk, write (the internal one from here, with a note; a card by the camera), have the
+//!   choose where to, write (the internal one from here, with a note; a card by the camera), have the
 //!   camera hash what its next start will find
 //!   (or read its ROM file system, add the files, flash that: `rom.rs`)
 //!   run one prediction and show its labels and scores
@@ -18,12 +18,13 @@ use omv_fat::Refusal;
 use omv_link::LinkError;
 use omv_plan::model::label_file;
 use omv_plan::sha256;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::rom;
+use super::seen::{look, predict, show};
 use super::source::{self, Given, Judged};
 use crate::bench::Bench as Buses;
-use crate::camera_files::{self, Root, quoted};
+use crate::camera_files::{self, Root};
 use crate::cli::{Common, ModelDeploy, ModelPlace};
 use crate::cmd::disk::device::Access;
 use crate::cmd::files::door::{self, Kind};
@@ -31,8 +32,6 @@ use crate::fail::Fail;
 use crate::output::{Output, clean, size};
 use crate::signals::stop_on_interrupt;
 
-/// What a network sees, once or for ever.
-const LOOK: &str = include_str!("look.py");
 /// Room that a disk has to keep.
 const SPARE: u64 = 16 << 10;
 
@@ -80,12 +79,14 @@ pub fn run(common: &Common, args: &ModelDeploy, output: &Output) -> Result<(), F
     let simulated = looked.found.seen.simulated;
     let version: Option<Version> = looked.firmware().and_then(|version| version.parse().ok());
     let judged = given.judge(looked.board, version)?;
-    let in_rom = args.to == ModelPlace::Romfs;
+    let for_rom = files(&given, &judged, rom::FOLDER, &stem);
+    let in_rom = match args.to {
+        ModelPlace::Romfs => true,
+        ModelPlace::Auto => rom::takes(&looked, version, &for_rom)?,
+        ModelPlace::Sd | ModelPlace::Flash => false,
+    };
     let looked = match in_rom {
-        true => {
-            let files = files(&given, &judged, rom::FOLDER, &stem);
-            rom::flash(&buses, looked, &files, output)?
-        }
+        true => rom::flash(&buses, looked, &for_rom, output)?,
         false => looked,
     };
     let mut session = Session::open(&looked, Options::default())?;
@@ -98,7 +99,11 @@ pub fn run(common: &Common, args: &ModelDeploy, output: &Output) -> Result<(), F
     };
     let folder = if in_rom { rom::FOLDER } else { &root.path };
     let (jobs, kept) = jobs(&session, &given, &judged, &root, folder, &stem, args)?;
-    for job in jobs.iter().filter(|job| in_rom && job.what != "script") {
+    // The camera has hashed what it finds there: what differs is said with its first byte.
+    for job in jobs
+        .iter()
+        .filter(|job| in_rom && job.what != "script" && !job.is_there)
+    {
         camera_files::confirm(&session, &job.path, &job.bytes)?;
     }
     let new: Vec<&Job> = jobs.iter().filter(|job| !job.is_there).collect();
@@ -163,40 +168,6 @@ pub fn run(common: &Common, args: &ModelDeploy, output: &Output) -> Result<(), F
         output.line("  main.py  is another one and was kept; --replace-main replaces it")?;
     }
     show(&predicted, simulated, output)
-}
-
-fn show(
-    predicted: &Result<Vec<Value>, Fail>,
-    simulated: bool,
-    output: &Output,
-) -> Result<(), Fail> {
-    let records = match predicted {
-        Ok(records) => records,
-        // It lies there and is whole; that it cannot be fed a picture is worth a line, not a failure.
-        Err(fail) => {
-            let line = format!("  predicts nothing from a picture: {}", fail.message());
-            return output.line(&clean(&line));
-        }
-    };
-    let mark = if simulated { ", simulated" } else { "" };
-    for record in records {
-        let number = |key: &str| record.get(key).and_then(Value::as_f64);
-        let line = match (record.get("label").and_then(Value::as_str), number("score")) {
-            (Some(label), Some(score)) => match (number("x"), number("y")) {
-                (Some(x), Some(y)) => format!("  sees     {label} {score:.3} at {x:.0}, {y:.0}"),
-                _ => format!("  score    {label} {score:.3}"),
-            },
-            _ => match (number("micros"), number("found")) {
-                (Some(micros), Some(found)) => format!(
-                    "One prediction found {found:.0} and took {:.1} ms{mark}.",
-                    micros / 1e3
-                ),
-                _ => continue,
-            },
-        };
-        output.line(&clean(&line))?;
-    }
-    Ok(())
 }
 
 /// The name the files get. A dot in it would lead the camera to another label file.
@@ -281,29 +252,27 @@ fn jobs(
     stem: &str,
     args: &ModelDeploy,
 ) -> Result<(Vec<Job>, bool), Fail> {
-    let mut jobs = files(given, judged, folder, stem);
+    let mut wanted = files(given, judged, folder, stem);
     let model = format!("{folder}/{stem}.tflite");
     let labels = format!("{folder}/{stem}.txt");
-    let mut kept = false;
     if args.script {
-        let main = format!("{}/main.py", root.path);
         let named = (!judged.labels.is_empty()).then_some(&*labels);
-        let script = look(&model, named, false).into_bytes();
-        let there = camera_files::hash(session, &main)?;
-        let ours = there.as_deref() == Some(&*sha256(&script));
-        kept = there.is_some() && !ours && !args.replace_main;
-        if !kept && !ours {
-            jobs.push(File {
-                what: "script",
-                path: main,
-                bytes: script,
-            });
-        }
+        wanted.push(File {
+            what: "script",
+            path: format!("{}/main.py", root.path),
+            bytes: look(&model, named, false).into_bytes(),
+        });
     }
-    let mut all = Vec::new();
-    for File { what, path, bytes } in jobs {
+    let paths: Vec<&str> = wanted.iter().map(|file| &*file.path).collect();
+    let there = camera_files::hashes(session, &paths)?;
+    let (mut all, mut kept) = (Vec::new(), false);
+    for (File { what, path, bytes }, there) in wanted.into_iter().zip(there) {
         let sha256 = sha256(&bytes);
-        let is_there = camera_files::hash(session, &path)?.as_deref() == Some(&*sha256);
+        let is_there = there.as_deref() == Some(&*sha256);
+        if what == "script" && there.is_some() && (is_there || !args.replace_main) {
+            kept = !is_there;
+            continue;
+        }
         all.push(Job {
             what,
             path,
@@ -340,19 +309,4 @@ fn from_here(common: &Common, looked: &Looked, root: &str, jobs: &[&Job]) -> Res
         files::save(&mut *disk, &mut *notebook, name, &job.bytes, stamp)?;
     }
     Ok(true)
-}
-
-/// The script that shows what a network sees.
-pub fn look(model: &str, labels: Option<&str>, once: bool) -> String {
-    let labels = labels.map_or_else(|| "None".to_owned(), quoted);
-    let model = format!("MODEL = {}", quoted(model));
-    let once = if once { "ONCE = True" } else { "ONCE = False" };
-    LOOK.replacen("MODEL = None", &model, 1)
-        .replacen("LABELS = None", &format!("LABELS = {labels}"), 1)
-        .replacen("ONCE = False", once, 1)
-}
-
-/// One prediction: its labels and scores.
-pub fn predict(session: &Session, model: &str, labels: Option<&str>) -> Result<Vec<Value>, Fail> {
-    camera_files::ask(session, &look(model, labels, true))
 }

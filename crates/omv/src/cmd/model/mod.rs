@@ -5,6 +5,7 @@ mod deploy;
 mod info;
 mod report;
 mod rom;
+mod seen;
 mod source;
 
 use crate::cli::{Common, Model, ModelCommand};

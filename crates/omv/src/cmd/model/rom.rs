@@ -5,18 +5,21 @@
 //!   read the region --> image + new files --> fits? --> flash it, compared and verified
 //! ```
 //!
-//! A region that was never written begins a new image. One that holds something else is left alone.
+//! A region that was never written begins a new image. One that holds something else is left alone. If
+//! the flashing ends in an error, what was read stays in a file, and is named.
 
 use std::path::Path;
 use std::time::Duration;
 
-use omv_boards::{Board, Role};
+use omv_boards::{Board, Role, Version};
 use omv_camera::Looked;
+use omv_camera::session::{Options, Session};
 use omv_plan::{Refusal, Wish};
 use omv_wire::romfs::{Entry, Item, Layout, Node, read, write};
 
 use super::deploy::File;
 use crate::bench::Bench;
+use crate::camera_files;
 use crate::cmd::romfs::build::{EVERY_BOARD, USUAL, fits};
 use crate::cmd::work;
 use crate::fail::Fail;
@@ -27,6 +30,67 @@ use crate::output::Output;
 pub const FOLDER: &str = "/rom";
 /// What the image is called in messages.
 const IMAGE: &str = "the image for /rom";
+
+/// Whether the camera has a ROM file system with room for the files, beside what is in there. It is asked
+/// while it runs; one that shows none is not said to have room.
+pub fn takes(looked: &Looked, version: Option<Version>, put: &[File]) -> Result<bool, Fail> {
+    let board = looked.board;
+    let since = board.romfs_since.zip(version);
+    if since.is_none_or(|(since, version)| version < since) {
+        return Ok(false);
+    }
+    let session = Session::open(looked, Options::default())?;
+    let there = camera_files::tree(&session, FOLDER);
+    session.close();
+    Ok(there?.is_some_and(|there| has_room(board, &there, put)))
+}
+
+/// Whether the partition holds the files beside those that are there: paths and sizes. What the image
+/// will be is as long as one of so many zeros.
+fn has_room(board: &Board, there: &[(String, u64)], put: &[File]) -> bool {
+    let room = board
+        .role(Role::Romfs)
+        .map_or(0, |region| u64::from(region.size));
+    let sizes = there.iter().map(|(_, size)| *size);
+    if sizes.fold(0, u64::saturating_add) > room {
+        return false;
+    }
+    let alignment = board.romfs_alignment.unwrap_or(EVERY_BOARD) as usize;
+    let mut items = Vec::new();
+    for (path, size) in there {
+        let size = usize::try_from(*size).unwrap_or(usize::MAX);
+        place(&mut items, path, size, alignment);
+    }
+    add(&mut items, put, alignment);
+    write(&items, Layout::Aligned).is_ok_and(|image| image.len() as u64 <= room)
+}
+
+/// A file of so many bytes at a path with `/`.
+fn place(items: &mut Vec<Item>, path: &str, size: usize, alignment: usize) {
+    let Some((folder, rest)) = path.split_once('/') else {
+        let alignment = aligned(path, alignment);
+        return items.push(Item::File {
+            name: path.to_owned(),
+            bytes: vec![0; size],
+            alignment,
+        });
+    };
+    let known = items.iter_mut().find_map(|item| match item {
+        Item::Directory { name, items } if name == folder => Some(items),
+        _ => None,
+    });
+    match known {
+        Some(inside) => place(inside, rest, size, alignment),
+        None => {
+            let mut inside = Vec::new();
+            place(&mut inside, rest, size, alignment);
+            items.push(Item::Directory {
+                name: folder.to_owned(),
+                items: inside,
+            });
+        }
+    }
+}
 
 /// Adds the files and flashes; the camera runs again afterwards.
 pub fn flash(bench: &Bench, looked: Looked, put: &[File], output: &Output) -> Result<Looked, Fail> {
@@ -57,7 +121,14 @@ pub fn flash(bench: &Bench, looked: Looked, put: &[File], output: &Output) -> Re
         ..work::wish(&looked)
     };
     let plan = |state| omv_plan::flash(board, state, vec![image.clone()], &wish);
-    work::execute(bench, &plan, looked, output, &keep)?;
+    if let Err(fail) = work::execute(bench, &plan, looked, output, &keep) {
+        let _ = folder.keep();
+        let saved = saved.display();
+        eprintln!(
+            "note: what was in /rom is kept: `omv restore {saved} --region {name}` puts it back"
+        );
+        return Err(fail);
+    }
     again(bench, board)
 }
 
@@ -74,7 +145,6 @@ fn image(
     put: &[File],
 ) -> Result<omv_plan::Image, Fail> {
     let alignment = board.romfs_alignment.unwrap_or(EVERY_BOARD) as usize;
-    let named: Vec<&str> = put.iter().filter_map(|one| name(&one.path)).collect();
     let blank = before.iter().all(|byte| *byte == 0xFF);
     let mut items = match read(before) {
         Ok(image) => items(&image.entries, alignment),
@@ -88,16 +158,7 @@ fn image(
             .into());
         }
     };
-    items.retain(|item| !named.contains(&item.name()));
-    items.extend(put.iter().zip(&named).map(|(one, name)| {
-        let (name, bytes) = ((*name).to_owned(), one.bytes.clone());
-        let alignment = aligned(&name, alignment);
-        Item::File {
-            name,
-            bytes,
-            alignment,
-        }
-    }));
+    add(&mut items, put, alignment);
     let bytes = write(&items, Layout::Aligned).map_err(|fault| Refusal::NotValid {
         file: IMAGE.to_owned(),
         region: "a ROM file system".to_owned(),
@@ -107,8 +168,19 @@ fn image(
     files::named(board, Path::new(IMAGE), bytes, region)
 }
 
-fn name(path: &str) -> Option<&str> {
-    path.rsplit('/').next()
+/// Puts the files beside what is there, in place of their namesakes.
+fn add(items: &mut Vec<Item>, put: &[File], alignment: usize) {
+    let name = |one: &File| one.path.rsplit('/').next().map(str::to_owned);
+    for one in put {
+        let Some(name) = name(one) else { continue };
+        items.retain(|item| item.name() != name);
+        let alignment = aligned(&name, alignment);
+        items.push(Item::File {
+            name,
+            bytes: one.bytes.clone(),
+            alignment,
+        });
+    }
 }
 
 /// Networks are used where they lie, everything else is copied.
@@ -137,4 +209,62 @@ fn items(entries: &[Entry<'_>], alignment: usize) -> Vec<Item> {
         })
     };
     entries.iter().filter_map(item).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(bytes: usize) -> File {
+        File {
+            what: "network",
+            path: "/rom/a.tflite".to_owned(),
+            bytes: vec![7; bytes],
+        }
+    }
+
+    /// The largest network there is room for, by asking.
+    fn largest(board: &Board, there: &[(String, u64)]) -> usize {
+        let (mut fits, mut not) = (0, 1 << 20);
+        while not - fits > 1 {
+            let middle = usize::midpoint(fits, not);
+            match has_room(board, there, &[put(middle)]) {
+                true => fits = middle,
+                false => not = middle,
+            }
+        }
+        fits
+    }
+
+    #[test]
+    fn what_is_said_to_fit_is_what_the_image_has_room_for() {
+        let board = omv_boards::by_name("h7").expect("it is known");
+        let there = [
+            ("b.txt", 700),
+            ("lib/x/y.py", 90),
+            ("lib/z.py", 0),
+            ("c.tflite", 3001),
+        ];
+        let there = there.map(|(path, size)| (path.to_owned(), size));
+        let before = {
+            let mut items = Vec::new();
+            for (path, size) in &there {
+                place(&mut items, path, usize::try_from(*size).unwrap(), 16);
+            }
+            write(&items, Layout::Aligned).unwrap()
+        };
+        let most = largest(board, &there);
+        assert!(image(board, "ROMFS0", &before, &[put(most)]).is_ok());
+        assert!(image(board, "ROMFS0", &before, &[put(most + 1)]).is_err());
+        // A namesake makes room for itself.
+        let mut old = there.to_vec();
+        old.push(("a.tflite".to_owned(), 90_000));
+        assert_eq!(largest(board, &old), most);
+        assert!(!has_room(board, &[("x".to_owned(), u64::MAX)], &[put(1)]));
+        assert!(!has_room(
+            omv_boards::by_name("m4").expect("known"),
+            &[],
+            &[put(200_000)]
+        ));
+    }
 }

@@ -127,10 +127,14 @@ impl Run {
             file: file.to_owned(),
             why,
         };
-        // Lines of JSON are taken as well; the result is the last.
-        let last = text.lines().rev().find(|line| !line.trim().is_empty());
+        // Lines of JSON are taken as well; the result is the last with a measurement in it.
         let whole = serde_json::from_str::<Value>(text);
-        let value = whole.or_else(|_| serde_json::from_str(last.unwrap_or_default()));
+        let lines = || {
+            let values = text.lines().rev().map(serde_json::from_str::<Value>);
+            let measured = |value: &Value| value.get("run").is_some();
+            values.filter_map(Result::ok).find(measured)
+        };
+        let value = whole.or_else(|error| lines().ok_or(error));
         let value = value.map_err(|error| bad(error.to_string()))?;
         let run = value.get("run").cloned().unwrap_or(value);
         let run: Self = serde_json::from_value(run).map_err(|error| bad(error.to_string()))?;

@@ -101,6 +101,10 @@ fn a_result_comes_back_from_its_file_and_nonsense_does_not() {
     assert_eq!(Run::parse("a.json", &text).unwrap(), run);
     let lines = format!("{{\"event\":\"began\"}}\n{{\"event\":\"result\",\"run\":{text}}}\n");
     assert_eq!(Run::parse("a.json", &lines).unwrap(), run);
+    // Times whose energy could not be had.
+    let failed = "{\"event\":\"result\",\"ok\":false}";
+    let lines = format!("{{\"event\":\"measured\",\"run\":{text}}}\n{failed}\n");
+    assert_eq!(Run::parse("a.json", &lines).unwrap(), run);
     for bad in ["", "[]", "{}x", "{\"run\":7}", "\u{0}"] {
         assert_eq!(
             Run::parse("a.json", bad).unwrap_err().code(),

@@ -139,13 +139,24 @@ fn measured(common: &Common, args: &Measure, output: &Output) -> Result<(), Fail
     session.close();
     buses.keep()?;
     left?;
-    if let Some(meter) = &meter {
-        energy(&mut run, meter, watcher)?;
-    }
-    match raised {
+    let failed = match (raised, &meter) {
+        (Some(what), _) => {
+            // It ends what the meter does; there is nothing to see in it.
+            drop(watcher.map(Watcher::finish));
+            Some(Fail::Raised { what })
+        }
+        (None, Some(meter)) => energy(&mut run, meter, watcher).err(),
+        (None, None) => None,
+    };
+    match failed {
         // What was measured before is in the table; a result it is not.
-        Some(what) if output.json => Err(Fail::Raised { what }),
-        Some(what) => show(&run, args, output).and(Err(Fail::Raised { what })),
+        Some(fail @ Fail::Raised { .. }) if output.json => Err(fail),
+        // The times are good without the energy, which can be added from another file.
+        Some(fail) if output.json => {
+            let measured = json!({ "event": "measured", "simulated": run.simulated, "run": run });
+            output.object(&measured).and(Err(fail))
+        }
+        Some(fail) => show(&run, args, output).and(Err(fail)),
         None => show(&run, args, output),
     }
 }

@@ -132,10 +132,10 @@ class Kept:
     def write(self, offset, data):
         self.bytes = self.bytes[:offset] + bytes(data)
         return len(data)
-protocol.register(name="kept", backend=Kept())
 controls = protocol.CBORChannel(on_write=lambda channel, name, value: print(name, value))
 controls.add("gain", type="slider", value=3, max=24, unit="dB")
 protocol.register(name="my controls", backend=controls)
+protocol.register(name="kept", backend=Kept())
 print("on")
 while True:
     time.sleep_ms(20)
@@ -165,7 +165,7 @@ def a_channel_of_a_script_is_written_and_read_by_programs(folder):
         assert json.loads(ask("/api/channels/kept", data)) == {"ok": True, "bytes": len(data)}
         assert ask("/api/channels/kept") == data
         names = [channel["name"] for channel in json.loads(ask("/api/channels"))["channels"]]
-        assert names == ["usb", "stdin", "stdout", "stream", "kept", "my controls"], names
+        assert names == ["usb", "stdin", "stdout", "stream", "my controls", "kept"], names
         fields = json.loads(ask("/api/channels/my%20controls?as=fields"))["fields"]
         assert [(field["name"], field["value"], field["max"]) for field in fields] == [("gain", 3, 24.0)], fields
         assert json.loads(ask("/api/channels/kept?as=fields"))["fields"] is None

@@ -4,10 +4,12 @@
 
 use std::time::Duration;
 
+use omv_wire::cbor;
 use omv_wire::v2::Leave;
 use omv_wire::v2::camera::{Camera, Personality};
 use omv_wire::v2::channels::Idle;
 use omv_wire::v2::codec::{MAX_PAYLOAD, OVERHEAD, Opcode, Packet};
+use omv_wire::v2::fields;
 use omv_wire::v2::host::{Connect, Dismiss, Wish};
 use omv_wire::v2::parser::{Event, Parser};
 use omv_wire::v2::records::{Caps, Channel, Memory, Stats, SysInfo, Version};
@@ -44,6 +46,16 @@ pub fn codec(bytes: &[u8]) {
         let again = Channel::decode_list(&Channel::encode_list(&channels));
         let _ = channels.iter().map(|channel| channel.name().len()).max();
         assert_eq!(again, Ok(channels));
+    }
+    if let Ok(value) = cbor::decode(bytes) {
+        // NaN is not equal to itself.
+        let again = cbor::decode(&value.encode()).map(|again| again.to_string());
+        assert_eq!(again, Ok(value.to_string()));
+    }
+    for field in fields::decode(bytes).into_iter().flatten() {
+        let value = field.value.unwrap_or(cbor::Value::Null);
+        let set = fields::decode(&fields::encode(&field.name, &value));
+        assert_eq!(set.map(|fields| fields.len()), Some(1));
     }
     for checked in [true, false] {
         let whole = packets(bytes, bytes.len().max(1), checked);

@@ -3,7 +3,7 @@
 use omv_boards::{Board, ImageRule, Role};
 use serde::Serialize;
 
-use crate::image::inspect;
+use crate::image::{inspect, is_text};
 use crate::{Image, Refusal};
 
 /// How bad a finding is.
@@ -67,6 +67,11 @@ pub fn check(board: &Board, image: &Image, room: u64) -> Vec<Finding> {
         } else {
             Severity::Wrong
         };
+        if is_text(&image.bytes) {
+            // Whatever it says about boards, it says it to people.
+            add(severity, not_valid("it is text, not firmware".into()));
+            return findings;
+        }
         for why in structure(rule, &image.bytes) {
             add(severity, not_valid(why));
         }

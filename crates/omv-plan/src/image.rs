@@ -83,6 +83,10 @@ impl Contents {
 /// `3.4.0; OpenMV v5.0.0-<commit>; MicroPython v1.29.0-...`.
 pub fn inspect(bytes: &[u8]) -> Contents {
     let mut contents = Contents::default();
+    if is_text(bytes) {
+        // Whatever it says about boards, it says it to people.
+        return contents;
+    }
     for board in omv_boards::all() {
         for arch in &board.arch {
             if memmem::find(bytes, arch.text.as_bytes()).is_some() {
@@ -98,6 +102,20 @@ pub fn inspect(bytes: &[u8]) -> Contents {
     contents.version = version(bytes);
     contents.kind = kind(bytes);
     contents
+}
+
+/// Whether a file is something that people write and read: a script, a page, a program as hex digits.
+/// Firmware has zeros in its first words, whatever the chip.
+pub(crate) fn is_text(bytes: &[u8]) -> bool {
+    const LOOK: usize = 4096;
+    let head = &bytes[..bytes.len().min(LOOK)];
+    let binary = |byte: &u8| matches!(byte, 0..=8 | 14..=26 | 28..=31 | 127);
+    // A character may be cut at the end of what is looked at.
+    let whole = match std::str::from_utf8(head) {
+        Ok(_) => true,
+        Err(error) => error.error_len().is_none(),
+    };
+    whole && !head.iter().any(binary)
 }
 
 /// Lower-case hex SHA-256.
@@ -154,5 +172,6 @@ mod tests {
     fn an_arch_string_names_its_board() {
         let contents = inspect(b"....OMVRT1060 32768 SDRAM\0...");
         assert_eq!(contents.boards, ["OPENMV_RT1060"]);
+        assert_eq!(inspect(b"For OMVRT1060 32768 SDRAM\n"), Contents::default());
     }
 }

@@ -1,4 +1,4 @@
-//! What the virtual sensor looks at: made-up scenes that can be checked, or pictures from a folder.
+//! What the virtual sensor looks at: made-up scenes that can be checked, pictures of a folder, or a film.
 //!
 //! ```text
 //!   +--------------------------------------+
@@ -11,9 +11,16 @@
 //! The number can be read back from the pixels, also out of a JPEG, so a frame that was lost,
 //! doubled, torn or shown late gives itself away. A scene is a function of that number alone.
 
+mod video;
+
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
 
 use crate::picture::{Colour, Format, Picture};
 
@@ -38,7 +45,8 @@ pub enum Scene {
     Noise,
     /// Nothing at all; without a number, too.
     Black,
-    /// JPEG pictures of a folder, by name, one a frame; passed on as they are.
+    /// JPEG pictures, one a frame: of a folder, by name, or of a film. A sensor that is asked for JPEG passes
+    /// them on as they are; for pixels they are brought to the size of the frame, cut where the shape differs.
     Photos(Arc<Vec<Photo>>),
 }
 
@@ -70,10 +78,10 @@ impl Scene {
     /// Names that [`Scene::parse`] takes.
     pub const NAMES: [&'static str; 5] = ["card", "blobs", "checkerboard", "noise", "black"];
 
-    /// A scene by its name, or a folder of JPEG pictures.
+    /// A scene by its name, a folder of JPEG pictures, or a film of them.
     ///
     /// # Errors
-    /// What the operating system says, or that there is no JPEG in the folder.
+    /// What the operating system says, or that there is no JPEG in it.
     pub fn parse(text: &str) -> io::Result<Self> {
         Ok(match text {
             "card" => Self::TestCard,
@@ -81,6 +89,9 @@ impl Scene {
             "checkerboard" => Self::Checkerboard,
             "noise" => Self::Noise,
             "black" => Self::Black,
+            path if Path::new(path).is_file() => {
+                Self::Photos(Arc::new(video::read(Path::new(path))?))
+            }
             folder => Self::folder(Path::new(folder))?,
         })
     }
@@ -108,11 +119,14 @@ impl Scene {
     pub fn render(&self, number: u32, (width, height): (usize, usize), format: Format) -> Picture {
         if let Self::Photos(photos) = self {
             let photo = &photos[number as usize % photos.len()];
-            return Picture {
-                width: photo.width,
-                height: photo.height,
-                format: Format::Jpeg,
-                bytes: photo.bytes.clone(),
+            return match format {
+                Format::Jpeg => Picture {
+                    width: photo.width,
+                    height: photo.height,
+                    format,
+                    bytes: photo.bytes.clone(),
+                },
+                _ => photo.pixels((width, height), format),
             };
         }
         let drawn = if format == Format::Jpeg {
@@ -191,7 +205,7 @@ impl Photo {
                     ])))
                 };
                 let (height, width) = (half(at + 5)?, half(at + 7)?);
-                return Some(Self {
+                return (width > 0 && height > 0).then_some(Self {
                     width,
                     height,
                     bytes,
@@ -199,6 +213,26 @@ impl Photo {
             }
             at += 2 + usize::from(u16::from_be_bytes([high, low]));
         }
+    }
+
+    /// As a sensor of this size sees it; black where it cannot be decoded.
+    fn pixels(&self, (width, height): (usize, usize), format: Format) -> Picture {
+        let mut picture = Picture::black(width, height, format);
+        let options = DecoderOptions::default().jpeg_set_out_colorspace(ColorSpace::RGB);
+        let cursor = ZCursor::new(&self.bytes);
+        let Ok(rgb) = JpegDecoder::new_with_options(cursor, options).decode() else {
+            return picture;
+        };
+        // The largest part of it that has the shape of the frame, from its middle.
+        let wide = (self.height * width / height).clamp(1, self.width);
+        let high = (self.width * height / width).clamp(1, self.height);
+        let (left, top) = ((self.width - wide) / 2, (self.height - high) / 2);
+        fill(&mut picture, |x, y| {
+            let from = (top + y * high / height) * self.width + left + x * wide / width;
+            let pixel = rgb.get(3 * from..).and_then(|rest| rest.first_chunk());
+            pixel.copied().unwrap_or_default()
+        });
+        picture
     }
 }
 
@@ -350,5 +384,35 @@ mod tests {
         let photo = Photo::of(jpeg).unwrap();
         assert_eq!((photo.width, photo.height), (48, 32));
         assert_eq!(Photo::of(b"GIF89a".to_vec()), None);
+    }
+
+    #[test]
+    fn a_photo_is_seen_in_the_size_and_format_of_the_sensor() {
+        // Left half red, right half blue; the frame is square, so that its outer quarters are cut off.
+        let mut whole = Picture::black(64, 32, Format::Rgb565);
+        fill(
+            &mut whole,
+            |x, _| if x < 32 { [255, 0, 0] } else { [0, 0, 255] },
+        );
+        let photo = Photo::of(whole.to_jpeg(95).unwrap()).unwrap();
+        let scene = Scene::Photos(Arc::new(vec![photo.clone()]));
+        for format in [Format::Rgb565, Format::Yuv422] {
+            let seen = scene.render(7, (16, 16), format);
+            assert_eq!((seen.width, seen.height, seen.format), (16, 16, format));
+            let ([red, _, low], [none, _, blue]) = (seen.get(4, 8), seen.get(12, 8));
+            let right = red > 200 && low < 60 && none < 60 && blue > 200;
+            assert!(
+                right,
+                "{format:?}: {:?} {:?}",
+                seen.get(4, 8),
+                seen.get(12, 8)
+            );
+        }
+        assert_eq!(scene.render(7, (16, 16), Format::Jpeg).bytes, photo.bytes);
+        let torn = Photo {
+            bytes: photo.bytes[..40].to_vec(),
+            ..photo
+        };
+        assert_eq!(torn.pixels((16, 16), Format::Grayscale).bytes, [0; 256]);
     }
 }

@@ -15,6 +15,7 @@
     deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used)
 )]
 
+pub mod cbor;
 pub mod crc;
 pub mod dfu;
 pub mod identify;

@@ -111,6 +111,11 @@ impl Bench {
         })
     }
 
+    /// Whether the camera is inside this process, and nobody else's.
+    pub fn is_inside(&self) -> bool {
+        self.inside.is_some()
+    }
+
     /// Plays the hands for a camera inside this process: there is nobody else to do it.
     pub fn hands(&self, expect: &[State]) {
         let Some(Inside { bus, .. }) = &self.inside else {

@@ -248,7 +248,7 @@ pub enum Command {
     Channels,
     /// Read or write a channel
     #[command(
-        after_help = "Examples:\n  omv channel read ticks\n  omv channel write settings '{\"gain\": 3}'\n  omv channel write data --file data.bin"
+        after_help = "Examples:\n  omv channel read ticks\n  omv channel write settings '{\"gain\": 3}'\n  omv channel write data --file data.bin\n  omv channel write controls --set gain=7"
     )]
     Channel {
         #[command(subcommand)]

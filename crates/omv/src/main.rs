@@ -9,6 +9,7 @@
 //!   files    images and loaders from files, folders and archives
 //!   render   events as lines and bars        output   results as text or JSON
 //!   text     what a script prints, cleaned   shot     a picture, as JPEG and as pixels
+//!   fields   what a script's channel has to say, where it has fields
 //!   picture  a picture in a terminal         record   pictures in a film
 //!   serve    the page and the endpoints
 //!   fail     errors as three lines, exit codes
@@ -23,6 +24,7 @@ mod cmd;
 mod dataset;
 mod dropin;
 mod fail;
+mod fields;
 mod files;
 mod interpreter;
 mod output;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cli::Colour;
 use crate::fail::Fail;
+use crate::text::is_unseen;
 
 /// How to speak to whoever started the program.
 pub struct Output {
@@ -93,7 +94,10 @@ fn print_line(text: &str) -> Result<(), Fail> {
 /// Text from a camera or a file, without anything a terminal would act on.
 pub fn clean(text: &str) -> String {
     text.chars()
-        .map(|c| if c.is_control() { '\u{FFFD}' } else { c })
+        .map(|c| match c.is_control() || is_unseen(c) {
+            true => '\u{FFFD}',
+            false => c,
+        })
         .collect()
 }
 

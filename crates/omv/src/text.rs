@@ -108,7 +108,7 @@ impl Cleaner {
 }
 
 /// Characters that turn the direction of text around.
-fn is_unseen(c: char) -> bool {
+pub fn is_unseen(c: char) -> bool {
     matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 

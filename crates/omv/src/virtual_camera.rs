@@ -31,7 +31,7 @@ pub struct Spec {
     pub bootloader: Option<String>,
     /// Names of quirks.
     pub quirks: Vec<String>,
-    /// What its sensor looks at: the name of a scene, or a folder of pictures.
+    /// What its sensor looks at: the name of a scene, a folder of pictures, or a film.
     pub scene: Option<String>,
     /// Frames of its sensor in a second.
     pub fps: Option<f64>,
@@ -128,7 +128,10 @@ impl Spec {
             None => Scene::default(),
             Some(name) => Scene::parse(name).map_err(|error| Fail::Usage {
                 what: format!("there is no scene `{name}`: {error}"),
-                help: format!("A folder of JPEG pictures, or: {}", Scene::NAMES.join(", ")),
+                help: format!(
+                    "A folder of JPEG pictures, a film of them (.avi, .mjpeg), or: {}",
+                    Scene::NAMES.join(", ")
+                ),
             })?,
         };
         Ok(Setup {

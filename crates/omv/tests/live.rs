@@ -10,8 +10,12 @@ use std::time::{Duration, Instant};
 
 use common::{Desk, text};
 
-/// Cameras of both protocols.
-const CAMERAS: [&str; 2] = ["sim:rt1062,firmware=5.0.0", "sim:rt1062,firmware=4.5.2"];
+/// Cameras of both protocols, and one whose console begins with the prompt's banner.
+const CAMERAS: [&str; 3] = [
+    "sim:rt1062,firmware=5.0.0",
+    "sim:rt1062,firmware=4.5.2",
+    "sim:h7,firmware=4.5.9",
+];
 const HELLO: &str = "# omv-sim: print hello\nprint('hello')\n";
 const ENDLESS: &str = "# omv-sim: loop\n# omv-sim: print round\n# omv-sim: wait 20\n# omv-sim: repeat\n\
 import time\nwhile True:\n    print('round')\n    time.sleep_ms(20)\n";
@@ -148,23 +152,56 @@ fn a_script_is_stopped_when_its_time_is_over_and_by_another_program() {
 }
 
 #[test]
-fn a_saved_script_runs_again() {
+fn a_saved_script_runs_again_and_has_its_time_anew() {
     let desk = Desk::new();
     let file = desk.write("hello.py", HELLO.as_bytes());
+    let words = [
+        "run",
+        "hello.py",
+        "--watch",
+        "--timeout",
+        "1",
+        "-c",
+        CAMERAS[0],
+    ];
     let mut child = desk
-        .command(&["run", "hello.py", "--watch", "-c", CAMERAS[0]])
+        .command(&words)
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut remarks = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut remark = |words: &str| {
+        let line = remarks.next().expect("a remark").unwrap();
+        assert!(line.contains(words), "{line} and not {words}");
+    };
+    let save = |text: &[u8]| {
+        // Times of files may be as coarse as that.
+        std::thread::sleep(Duration::from_millis(50));
+        fs::write(&file, text).unwrap();
+    };
     assert_eq!(lines.next().unwrap().unwrap(), "hello");
-    // Times of files may be as coarse as that.
-    std::thread::sleep(Duration::from_millis(50));
-    fs::write(file, HELLO.replace("hello", "again")).unwrap();
-    assert_eq!(lines.next().unwrap().unwrap(), "again");
+    remark("[waiting until hello.py is saved]");
+    save(ENDLESS.as_bytes());
+    remark("running it again");
+    assert_eq!(lines.next().unwrap().unwrap(), "round");
+    // What is no script is not the end of it.
+    save(b"print('\xE9')");
+    remark("; waiting until hello.py is saved]");
+    save(HELLO.replace("hello", "again").as_bytes());
+    remark("running it again");
+    // What was stopped says so.
+    assert!(lines.any(|line| line.unwrap() == "again"));
+    remark("[waiting until");
+    save(ENDLESS.as_bytes());
+    remark("running it again");
+    remark("its time was over and it was stopped; waiting until");
     interrupt(&child);
     assert!(child.wait().is_ok());
+
+    let ran = desk.omv(&["run", "-", "--watch", "-c", CAMERAS[0], "--json"]);
+    assert_eq!(ran.error_code(), "usage");
 }
 
 #[test]
@@ -254,6 +291,36 @@ fn one_picture_goes_into_a_file_on_either_protocol() {
 }
 
 #[test]
+fn a_camera_that_shows_nothing_is_given_a_script_that_does() {
+    let desk = Desk::new();
+    for camera in CAMERAS.iter().chain(&["sim:n6"]) {
+        let ran = desk.omv(&["snap", "one.jpg", "-c", camera]);
+        assert_eq!(ran.code, Some(0), "{camera}: {}{}", ran.out, ran.err);
+        assert!(ran.out.contains("320 x 240"), "{camera}: {}", ran.out);
+        // Nobody misses what ran on a camera that was made for this.
+        assert_eq!(ran.err, "", "{camera}");
+    }
+    let film = [
+        "record", "film.avi", "--frames", "3", "-c", CAMERAS[1], "--json",
+    ];
+    assert_eq!(desk.omv(&film).result()["frames"], 3);
+
+    // What somebody else's script did is told.
+    let _camera = desk.sim(&["--era", "4.5.2"]);
+    desk.until("rt1062", "run");
+    let ran = desk.omv(&["snap", "two.png", "-c", "rt1062"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(
+        ran.err.contains("was stopped; `omv reset` starts it again"),
+        "{}",
+        ran.err
+    );
+    // It is idle now.
+    let ran = desk.omv(&["snap", "three.png", "-c", "rt1062"]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+}
+
+#[test]
 fn a_film_has_as_many_pictures_as_asked_for() {
     let desk = Desk::new();
     desk.write("stream.py", STREAM.as_bytes());
@@ -281,6 +348,19 @@ fn a_film_has_as_many_pictures_as_asked_for() {
     assert!(desk.path("pictures/000005.jpg").exists());
     let table = fs::read_to_string(desk.path("film.avi.csv")).unwrap();
     assert_eq!(table.lines().count(), 6);
+
+    // What was recorded is what another camera sees.
+    desk.write(
+        "jpeg.py",
+        b"# omv-sim: frame 320 240 JPEG\n# omv-sim: wait 1000\n",
+    );
+    let camera = "sim:rt1062,firmware=5.0.0,scene=film.avi";
+    let ran = desk.omv(&["snap", "seen.jpg", "--script", "jpeg.py", "-c", camera]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let [film, seen] = ["film.avi", "seen.jpg"].map(|name| fs::read(desk.path(name)).unwrap());
+    assert!(film.windows(seen.len()).any(|part| part == seen));
+    let text = ["snap", "x.jpg", "-c", "sim:rt1062,scene=jpeg.py", "--json"];
+    assert_eq!(desk.omv(&text).error_code(), "usage");
 }
 
 #[test]

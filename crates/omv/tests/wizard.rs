@@ -124,7 +124,7 @@ impl Drop for Server {
 }
 
 /// A virtual camera of this model, and the address it has for who is not meant to know.
-fn camera(desk: &Desk, model: &str) -> (Server, String) {
+fn camera(desk: &Desk, model: &str, state: &str) -> (Server, String) {
     let mut command = desk.command(&["--json", "sim", model, "--name", "bench", "--speed", "4"]);
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
@@ -136,11 +136,7 @@ fn camera(desk: &Desk, model: &str) -> (Server, String) {
     let address = disguised(said["address"].as_str().unwrap().to_owned());
     // It is served before it is on the bus, and the wizard of somebody without a camera asks other things.
     let until = Instant::now() + PATIENCE;
-    while !desk
-        .omv(&["list", "--usbip", &address])
-        .out
-        .contains("st-rom")
-    {
+    while !desk.omv(&["list", "--usbip", &address]).out.contains(state) {
         assert!(Instant::now() < until, "the camera does not appear");
     }
     (Server(child), address)
@@ -172,10 +168,45 @@ fn recover(desk: &Desk, address: &str) -> Terminal {
     Terminal::new(command)
 }
 
+/// What a person does to the camera.
+fn hands(desk: &Desk, all: &[&[&str]]) {
+    for hand in all {
+        let words: Vec<&str> = ["sim", "ctl", "bench"]
+            .iter()
+            .chain(*hand)
+            .copied()
+            .collect();
+        let done = desk.omv(&words);
+        assert_eq!(done.code, Some(0), "{hand:?}: {}", done.err);
+    }
+}
+
+#[test]
+fn an_h7_that_waits_in_its_bootloader_needs_its_firmware_and_no_hands() {
+    let desk = Desk::new();
+    let (_sim, address) = camera(&desk, "h7,state=dfu", "dfu");
+    let release = release(&desk, "h7");
+    // The file alone, as somebody has it who took it out of the release.
+    let firmware = desk.path("firmware.bin");
+    std::fs::copy(format!("{release}/firmware.bin"), &firmware).unwrap();
+    let mut person = recover(&desk, &address);
+    person.hears("waits in its bootloader.");
+    let before = person.hears("Which firmware?");
+    assert!(!before.contains("Which board"), "{before}");
+    let page = desk.write("README.md", b"For the OpenMV N6.");
+    person.answers(text(&page));
+    person.hears("it is text, not firmware");
+    person.hears("Which firmware?");
+    person.answers(text(&firmware));
+    let said = person.hears("runs firmware 5.0.0.");
+    assert!(!said.contains("Unplug") && !said.contains("wire"), "{said}");
+    assert!(person.child.wait().unwrap().success());
+}
+
 #[test]
 fn a_dead_m7_is_known_by_its_chip_and_asked_for_one_thing_at_a_time_until_it_runs() {
     let desk = Desk::new();
-    let (_sim, address) = camera(&desk, "m7,state=st-rom");
+    let (_sim, address) = camera(&desk, "m7,state=st-rom", "st-rom");
     let (right, wrong) = (release(&desk, "m7"), release(&desk, "h7"));
     let mut person = recover(&desk, &address);
 
@@ -197,15 +228,7 @@ fn a_dead_m7_is_known_by_its_chip_and_asked_for_one_thing_at_a_time_until_it_run
     person.answers("y");
     // The step that waits says what it waits for.
     person.hears("-> Unplug the camera, remove the wire, plug in again.");
-    let hands = [&["unplug"] as &[&str], &["jumper", "off"], &["plug"]];
-    for hand in hands {
-        let words: Vec<&str> = ["sim", "ctl", "bench"]
-            .iter()
-            .chain(hand)
-            .copied()
-            .collect();
-        assert_eq!(desk.omv(&words).code, Some(0));
-    }
+    hands(&desk, &[&["unplug"], &["jumper", "off"], &["plug"]]);
     person.hears("runs firmware 5.0.0.");
     assert!(person.child.wait().unwrap().success());
 }

@@ -124,13 +124,9 @@ impl Programmer for Dfu {
     fn leave(mut self: Box<Self>) -> Result<(), Error> {
         // Linux puts an interface it is given back to its first alternate. A device on its way out does
         // not answer that, and where nothing tells the system that it left (over USB/IP) the socket is
-        // blocked for the five seconds that Linux waits.
+        // blocked for the five seconds that Linux waits. One that refuses is told to leave all the same.
         if self.selected.is_some_and(|alternate| alternate != 0) {
-            talk(
-                &mut *self.link,
-                self.host.select(0),
-                "change to another partition",
-            )?;
+            let _ = talk(&mut *self.link, self.host.select(0), "change back");
         }
         talk(&mut *self.link, self.host.detach(1000), "leave")?;
         // Older ones only leave when they lose their configuration (openmv 2948).

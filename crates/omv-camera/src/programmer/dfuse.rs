@@ -212,7 +212,7 @@ impl Programmer for DfuSe {
         // As in the other dialect: nothing is left to do for the system when it gets the device back.
         if self.selected.is_some_and(|alternate| alternate != 0) {
             let plain = *self.host.plain();
-            talk(&mut *self.link, plain.select(0), "change memory")?;
+            let _ = talk(&mut *self.link, plain.select(0), "change memory");
             talk(&mut *self.link, plain.to_idle(), "be idle")?;
         }
         talk(&mut *self.link, self.host.leave(None), "leave").map(drop)

@@ -71,6 +71,11 @@ impl Scribe {
         self.tail.clear();
     }
 
+    /// Whether the last that was said is the prompt.
+    pub(super) fn is_at_prompt(&self) -> bool {
+        self.tail.ends_with(b">>> ")
+    }
+
     /// Whether a script was sent and its end not told.
     pub(super) fn has_script(&self) -> bool {
         self.script.is_some()

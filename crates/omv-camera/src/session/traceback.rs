@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 /// How a traceback begins, at the start of a line.
 const HEAD: &str = "Traceback (most recent call last):";
+/// What may stand before it on the line: the prompt of a camera that was idle.
+const PROMPT: &str = ">>> ";
 /// How text of the firmware behind a script begins, at the start of a line.
 pub(super) const REBOOT: &str = "MPY: soft reboot";
 /// Bytes of the console kept to look for a traceback in.
@@ -53,6 +55,11 @@ impl Tail {
         self.0.extend(bytes);
     }
 
+    pub(super) fn ends_with(&self, bytes: &[u8]) -> bool {
+        let end = self.0.iter().rev().take(bytes.len());
+        end.eq(bytes.iter().rev())
+    }
+
     /// The traceback the text ends with.
     pub(super) fn traceback(&self) -> Option<Traceback> {
         let bytes: Vec<u8> = self.0.iter().copied().collect();
@@ -76,7 +83,9 @@ impl Traceback {
         let lines: Vec<&str> = clean.split('\n').collect();
         let end = lines.iter().position(|line| line.starts_with(REBOOT));
         let lines = lines.get(..end.unwrap_or(lines.len()))?;
-        let start = lines.iter().rposition(|line| line.trim_end() == HEAD)?;
+        // A prompt may stand before it, which waited for a line.
+        let unprompted = |line: &str| line.trim_start_matches(PROMPT).trim_end() == HEAD;
+        let start = lines.iter().rposition(|line| unprompted(line))?;
         let body = lines.get(start + 1..)?;
         let places: Vec<CodePlace> = body.iter().map_while(|line| place(line)).collect();
         let rest = body.get(places.len()..)?;
@@ -89,7 +98,7 @@ impl Traceback {
         // A message of several lines ends the text just as well; a prompt or more output does not
         // look like an exception, but nothing tells it from such a message.
         let message = [message].iter().chain(after).copied().collect::<Vec<_>>();
-        let mut text = lines.get(start..)?.join("\n");
+        let mut text = [&[HEAD], body].concat().join("\n");
         text.truncate(text.trim_end().len());
         (named && after.len() <= 8).then(|| Self {
             text,
@@ -139,6 +148,9 @@ mod tests {
         let text =
             format!("{NAME_ERROR}MPY: soft reboot\r\nOpenMV v5.0.0; MicroPython v1.26\r\n>>> ");
         assert_eq!(Traceback::find(&text), Traceback::find(NAME_ERROR));
+        let behind_a_prompt = format!("OpenMV v4.5.9\r\n>>> {NAME_ERROR}");
+        let found = Traceback::find(&behind_a_prompt);
+        assert_eq!(found, Traceback::find(NAME_ERROR));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The camera that acts on a bus in virtual time, with a line that can be bad.
+//! A camera that acts, on a bus in virtual time, with a line that can be bad.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -56,9 +56,49 @@ impl Noise {
     }
 }
 
-pub struct World {
+/// A camera of a test.
+pub trait Acts: Send + 'static {
+    /// Takes bytes of the host's.
+    fn feed(&mut self, now: Duration, bytes: &[u8]);
+    /// Bytes for the host; at most about `limit`.
+    fn take(&mut self, now: Duration, limit: usize) -> Vec<u8>;
+    /// When it does something by itself.
+    fn next(&mut self, _now: Duration) -> Duration {
+        Duration::MAX
+    }
+    /// The host closed the port.
+    fn closed(&mut self, _now: Duration) {}
+    /// Whether it left the bus.
+    fn has_left(&self) -> bool {
+        false
+    }
+}
+
+impl Acts for Actor {
+    fn feed(&mut self, now: Duration, bytes: &[u8]) {
+        self.feed(now, bytes);
+    }
+
+    fn take(&mut self, now: Duration, limit: usize) -> Vec<u8> {
+        self.take(now, limit)
+    }
+
+    fn next(&mut self, now: Duration) -> Duration {
+        self.next(now)
+    }
+
+    fn closed(&mut self, now: Duration) {
+        self.closed(now);
+    }
+
+    fn has_left(&self) -> bool {
+        self.left.is_some()
+    }
+}
+
+pub struct World<A = Actor> {
     pub now: Duration,
-    pub actor: Actor,
+    pub actor: A,
     pub noise: Noise,
     pub plugged: bool,
     visit: u64,
@@ -66,14 +106,19 @@ pub struct World {
 }
 
 /// A bus with one socket.
-#[derive(Clone)]
-pub struct Stand(Arc<Mutex<World>>);
+pub struct Stand<A = Actor>(Arc<Mutex<World<A>>>);
 
-impl Stand {
-    pub fn new() -> Self {
+impl<A> Clone for Stand<A> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<A: Acts> Stand<A> {
+    pub fn of(actor: A) -> Self {
         Self(Arc::new(Mutex::new(World {
             now: Duration::ZERO,
-            actor: Actor::new(),
+            actor,
             noise: Noise::default(),
             plugged: true,
             visit: 1,
@@ -81,7 +126,7 @@ impl Stand {
         })))
     }
 
-    pub fn world(&self) -> MutexGuard<'_, World> {
+    pub fn world(&self) -> MutexGuard<'_, World<A>> {
         self.0.lock().unwrap()
     }
 
@@ -94,6 +139,18 @@ impl Stand {
         look(&find(&buses).unwrap().remove(0), None).unwrap()
     }
 
+    pub fn plug(&self) {
+        let mut world = self.world();
+        world.plugged = true;
+        world.visit += 1;
+    }
+}
+
+impl Stand {
+    pub fn new() -> Self {
+        Self::of(Actor::new())
+    }
+
     pub fn unplug(&self) {
         let mut world = self.world();
         world.plugged = false;
@@ -102,15 +159,9 @@ impl Stand {
         world.actor = Actor::new();
         world.actor.stage().made = made;
     }
-
-    pub fn plug(&self) {
-        let mut world = self.world();
-        world.plugged = true;
-        world.visit += 1;
-    }
 }
 
-impl Bus for Stand {
+impl<A: Acts> Bus for Stand<A> {
     fn list(&self) -> Result<Vec<Seen>, LinkError> {
         let world = self.world();
         let seen = Seen {
@@ -152,15 +203,15 @@ impl Bus for Stand {
     }
 }
 
-struct Held(Stand, u64);
+struct Held<A: Acts>(Stand<A>, u64);
 
-impl Device for Held {
+impl<A: Acts> Device for Held<A> {
     fn link(&mut self, _function: Function) -> Result<Box<dyn Link>, LinkError> {
         Ok(Box::new(Line(self.0.clone(), self.1)))
     }
 }
 
-impl Drop for Held {
+impl<A: Acts> Drop for Held<A> {
     fn drop(&mut self) {
         let mut world = self.0.world();
         world.open = false;
@@ -169,9 +220,9 @@ impl Drop for Held {
     }
 }
 
-struct Line(Stand, u64);
+struct Line<A>(Stand<A>, u64);
 
-impl Link for Line {
+impl<A: Acts> Link for Line<A> {
     fn now(&self) -> Duration {
         self.0.now()
     }
@@ -191,7 +242,7 @@ impl Link for Line {
         let mut world = self.0.world();
         loop {
             let now = world.now;
-            if !world.plugged || world.visit != self.1 || world.actor.left.is_some() {
+            if !world.plugged || world.visit != self.1 || world.actor.has_left() {
                 return Ok(Some(Heard::Gone));
             }
             let bytes = world.actor.take(now, CHUNK);

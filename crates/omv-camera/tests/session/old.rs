@@ -1,16 +1,15 @@
 //! A camera with protocol v1 that lies about its pictures, or stops in the middle of one.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use omv_camera::session::{Appetite, Ended, Frames, Limits, Notice, Options, Preview, Session};
-use omv_camera::{find, look};
-use omv_link::{Bus, Device, Function, Heard, Link, LinkError, Place, Seen};
 use omv_wire::v1::camera::{Camera, Personality, Stack};
 use omv_wire::v1::codec::Arch;
 use omv_wire::v1::desk::Desk;
 use omv_wire::{Input, Machine, Turn};
+
+use crate::acting::bus::{Acts, Stand};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// What a desk tells about a picture, and its bytes.
@@ -90,127 +89,58 @@ impl Desk for Stage {
     }
 }
 
-struct World {
-    now: Duration,
+/// The camera.
+struct Old {
     camera: Camera<Stage>,
     /// Bytes it still says before it says nothing more.
     mute_after: Option<usize>,
-    said: VecDeque<u8>,
 }
 
-#[derive(Clone)]
-struct Stand(Arc<Mutex<World>>);
+impl Acts for Old {
+    fn feed(&mut self, now: Duration, bytes: &[u8]) {
+        self.camera.feed(now, Input::Bytes(bytes));
+    }
 
-impl Stand {
-    fn new(firmware: [u8; 3]) -> Self {
-        let personality = Personality {
-            stack: match firmware >= [4, 8, 0] {
-                true => Stack::StreamForgiving,
-                false => Stack::StreamFatal,
-            },
-            firmware,
-            arch: Arch {
-                arch: "OMVRT1060 32768".into(),
-                kind: Some("IMXRT1060".into()),
-                uid: Some([1, 2, 3]),
-            },
-            sensor: Some(0x5640),
-            running: false,
+    fn take(&mut self, now: Duration, _limit: usize) -> Vec<u8> {
+        let Turn::Send(mut bytes) = self.camera.poll(now) else {
+            return Vec::new();
         };
-        Self(Arc::new(Mutex::new(World {
-            now: Duration::ZERO,
-            camera: Camera::with(personality, Stage::default()),
-            mute_after: None,
-            said: VecDeque::new(),
-        })))
-    }
-
-    fn world(&self) -> MutexGuard<'_, World> {
-        self.0.lock().unwrap()
-    }
-
-    fn with<T>(&self, act: impl FnOnce(&mut Stage) -> T) -> T {
-        act(self.world().camera.desk_mut())
-    }
-
-    fn open(&self) -> Session {
-        let buses: [Arc<dyn Bus>; 1] = [Arc::new(self.clone())];
-        let looked = look(&find(&buses).unwrap().remove(0), None).unwrap();
-        Session::open(&looked, Options::default().preview(Preview::Jpeg)).unwrap()
-    }
-}
-
-impl Bus for Stand {
-    fn list(&self) -> Result<Vec<Seen>, LinkError> {
-        Ok(vec![Seen {
-            place: Place::new("stand", "1"),
-            visit: 1,
-            vid: 0x37C5,
-            pid: 0x1060,
-            release: 0x0100,
-            serial: Some("OLD1".into()),
-            product: None,
-            node: None,
-            denied: false,
-            simulated: true,
-        }])
-    }
-
-    fn now(&self) -> Duration {
-        self.world().now
-    }
-
-    fn is_virtual_time(&self) -> bool {
-        true
-    }
-
-    fn wait(&self, until: Duration) -> Result<(), LinkError> {
-        let mut world = self.world();
-        world.now = world.now.max(until);
-        Ok(())
-    }
-
-    fn open(&self, _seen: &Seen) -> Result<Box<dyn Device>, LinkError> {
-        Ok(Box::new(self.clone()))
-    }
-}
-
-impl Device for Stand {
-    fn link(&mut self, _function: Function) -> Result<Box<dyn Link>, LinkError> {
-        Ok(Box::new(self.clone()))
-    }
-}
-
-impl Link for Stand {
-    fn now(&self) -> Duration {
-        self.world().now
-    }
-
-    fn send(&mut self, frame: &[u8]) -> Result<(), LinkError> {
-        let mut world = self.world();
-        let now = world.now;
-        world.camera.feed(now, Input::Bytes(frame));
-        Ok(())
-    }
-
-    fn wait(&mut self, until: Duration) -> Result<Option<Heard>, LinkError> {
-        let mut world = self.world();
-        let now = world.now;
-        while let Turn::Send(bytes) = world.camera.poll(now) {
-            let room = world.mute_after.unwrap_or(usize::MAX).min(bytes.len());
-            world.said.extend(&bytes[..room]);
-            if let Some(left) = &mut world.mute_after {
-                *left -= room;
-            }
+        if let Some(left) = &mut self.mute_after {
+            bytes.truncate(*left);
+            *left -= bytes.len();
         }
-        let count = world.said.len().min(4096);
-        if count > 0 {
-            world.now += Duration::from_micros(100);
-            return Ok(Some(Heard::Bytes(world.said.drain(..count).collect())));
-        }
-        world.now = now.max(until);
-        Ok(None)
+        bytes
     }
+}
+
+fn stand(firmware: [u8; 3]) -> Stand<Old> {
+    let personality = Personality {
+        stack: match firmware >= [4, 8, 0] {
+            true => Stack::StreamForgiving,
+            false => Stack::StreamFatal,
+        },
+        firmware,
+        arch: Arch {
+            arch: "OMVRT1060 32768".into(),
+            kind: Some("IMXRT1060".into()),
+            uid: Some([1, 2, 3]),
+        },
+        sensor: Some(0x5640),
+        running: false,
+    };
+    Stand::of(Old {
+        camera: Camera::with(personality, Stage::default()),
+        mute_after: None,
+    })
+}
+
+fn open(stand: &Stand<Old>) -> Session {
+    stand.open(Options::default().preview(Preview::Jpeg))
+}
+
+/// Puts pictures on the stage.
+fn show(stand: &Stand<Old>, pictures: impl Into<VecDeque<Picture>>) {
+    stand.world().actor.camera.desk_mut().waiting = pictures.into();
 }
 
 fn jpeg(size: usize) -> Vec<u8> {
@@ -241,17 +171,15 @@ fn a_header_that_lies_costs_its_picture_and_nothing_else() {
     ];
     for firmware in ERAS {
         for (sizes, data) in &lies {
-            let stand = Stand::new(firmware);
-            let session = stand.open();
+            let stand = stand(firmware);
+            let session = open(&stand);
             let watch = session.watch_with(Appetite {
                 frames: Frames::All { bytes: 64 << 20 },
                 text: 1 << 20,
             });
             session.run(b"spin\n").unwrap();
             // A picture that waits while a script starts is of the one before, and dropped.
-            stand.with(|stage| {
-                stage.waiting = [whole(7000), (*sizes, data.clone()), whole(7001)].into();
-            });
+            show(&stand, [whole(7000), (*sizes, data.clone()), whole(7001)]);
             let (mut frames, mut text) = (Vec::new(), Vec::new());
             while frames.len() < 2 {
                 match watch.next(10 * SECOND) {
@@ -274,8 +202,8 @@ fn a_header_that_lies_costs_its_picture_and_nothing_else() {
 #[test]
 fn an_old_camera_that_stops_in_the_middle_of_a_picture_is_lost_soon_and_comes_back() {
     for firmware in ERAS {
-        let stand = Stand::new(firmware);
-        let session = stand.open();
+        let stand = stand(firmware);
+        let session = open(&stand);
         let watch = session.watch_with(Appetite {
             frames: Frames::All { bytes: 64 << 20 },
             text: 0,
@@ -283,8 +211,8 @@ fn an_old_camera_that_stops_in_the_middle_of_a_picture_is_lost_soon_and_comes_ba
         session.run(b"spin\n").unwrap();
         let before = stand.world().now;
         // The first picture is whole, the second is large: half of it comes.
-        stand.world().mute_after = Some(2_000_000);
-        stand.with(|stage| stage.waiting = [whole(7000), whole(4_000_000)].into());
+        stand.world().actor.mute_after = Some(2_000_000);
+        show(&stand, [whole(7000), whole(4_000_000)]);
         while !matches!(watch.next(10 * SECOND).expect("one"), Notice::Frame(_)) {}
         let ended = loop {
             match watch.next(30 * SECOND).expect("an end") {
@@ -297,10 +225,7 @@ fn an_old_camera_that_stops_in_the_middle_of_a_picture_is_lost_soon_and_comes_ba
         let waited = stand.world().now - before;
         assert!(waited < 3 * SECOND, "{firmware:?}: {waited:?}");
 
-        let mut world = stand.world();
-        world.mute_after = None;
-        world.said.clear();
-        drop(world);
+        stand.world().actor.mute_after = None;
         while !matches!(
             watch.next(30 * SECOND).expect("it is back"),
             Notice::Connected

@@ -10,6 +10,8 @@ use omv_link::Bus;
 use omv_sim::engine::micropython::Interpreter;
 use omv_sim::rt1062::{Quirks, Rt1062, sample};
 use omv_sim::{Setup, VirtualBus};
+use omv_wire::cbor::Value;
+use omv_wire::v2::fields;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -125,6 +127,79 @@ fn channels_of_a_script_are_read_written_and_asked_while_it_sleeps() {
         session.channel_read("kept", 1),
         Err(Error::NoChannel { .. })
     ));
+}
+
+const FIELDS: &str = "\
+import protocol, time
+from protocol import CBORChannel
+
+def on_read(channel):
+    channel['temp'] = 25.5
+
+def on_write(channel, name, value):
+    print('set', name, repr(value))
+
+controls = CBORChannel(on_read=on_read, on_write=on_write)
+controls.add('temp', type='label', unit='Cel')
+controls.add('gain', type='slider', value=4, max=24, unit='dB')
+controls.add('mirror', type='toggle')
+controls.add('mode', type='select', value='fast', options=['fast', 'slow'])
+controls.add('far', type='depth', width=4, height=2)
+controls['far'] = bytes(range(32))
+controls['gain'] = (1, 12, 6)
+protocol.register(name='controls', backend=controls)
+while True:
+    time.sleep(30)
+";
+
+#[test]
+fn the_fields_of_a_script_are_read_and_set_on_the_boards_whose_firmware_has_them() {
+    let (_bus, session) = open("5.0.0");
+    let watch = session.watch();
+    session.run(FIELDS.as_bytes()).unwrap();
+    until_channel(&session, &watch, "controls");
+    let read = || fields::decode(&session.channel_read("controls", 1 << 20).unwrap()).unwrap();
+    let says: Vec<_> = read()
+        .into_iter()
+        .map(|field| (field.name, field.value))
+        .collect();
+    let meant = [
+        ("temp", Some(Value::Float(25.5))),
+        ("gain", Some(Value::Integer(6))),
+        ("mirror", Some(Value::Bool(false))),
+        ("mode", Some(Value::Text("fast".into()))),
+        ("far", None),
+    ];
+    assert_eq!(says, meant.map(|(name, value)| (name.to_owned(), value)));
+    let fields = read();
+    assert_eq!(
+        (fields[1].range, fields[1].step),
+        (Some((1.0, 12.0)), Some(1.0))
+    );
+    assert_eq!(fields[3].options, ["fast", "slow"]);
+    assert_eq!(
+        (fields[4].size, fields[4].range),
+        (Some((4, 2)), Some((0.0, 1000.0)))
+    );
+    assert_eq!(fields[4].data, Some((0..32).collect()));
+    for (name, value) in [
+        ("gain", Value::Float(7.5)),
+        ("gain", Value::Integer(-3)),
+        ("mirror", Value::Bool(true)),
+        ("mode", Value::Text("slow".into())),
+        ("nothing", Value::Integer(1)),
+    ] {
+        session
+            .channel_write("controls", &fields::encode(name, &value))
+            .unwrap();
+    }
+    let text = until_text(&watch, "slow'\r\n");
+    assert_eq!(text.matches("set ").count(), 4, "{text}");
+    assert!(
+        text.contains("set gain 7.5\r\nset gain -3\r\nset mirror True\r\n"),
+        "{text}"
+    );
+    assert_eq!(read()[1].value, Some(Value::Integer(-3)));
 }
 
 #[test]

@@ -23,6 +23,7 @@ const MODULES: &[(&str, &str)] = modules![
     "_sensor",
     "_model",
     "_numpy",
+    "cbor2",
     "csi",
     "gif",
     "image",

@@ -23,6 +23,8 @@
 //! got lost; the way back is `SYNC`. At the end of a user's script the camera forgets all of
 //! this and starts over at defaults.
 //!
+//! A script's channel carries bytes of its own; those of firmware's `CBORChannel` are [`fields`].
+//!
 //! | opcode | | opcode | |
 //! |---|---|---|---|
 //! | 00 | `SYNC` | 20 | `CHANNEL_LIST` |
@@ -43,6 +45,7 @@ pub mod channels;
 pub mod codec;
 pub mod crc;
 mod dispatch;
+pub mod fields;
 pub mod host;
 pub mod parser;
 pub mod records;

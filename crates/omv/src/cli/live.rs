@@ -38,7 +38,7 @@ pub struct Console {
 pub struct Snap {
     /// Where to write it: a name that ends in .jpg or .png
     pub file: PathBuf,
-    /// Run this script for it; an idle camera gets a simple one
+    /// Run this script for it; without it, a camera that shows no pictures gets a simple one
     #[arg(long, value_name = "FILE")]
     pub script: Option<PathBuf>,
 }
@@ -54,7 +54,7 @@ pub struct Record {
     /// End after so many pictures
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub frames: Option<u64>,
-    /// Run this script for it, and end with it; an idle camera gets a simple one
+    /// Run this script for it, and end with it; without it, a camera that shows no pictures gets a simple one
     #[arg(long, value_name = "FILE")]
     pub script: Option<PathBuf>,
 }
@@ -82,7 +82,7 @@ pub struct Capture {
     /// Keep pictures that look alike, too
     #[arg(long)]
     pub all: bool,
-    /// Run this script for it; an idle camera gets a simple one
+    /// Run this script for it; without it, a camera that shows no pictures gets a simple one
     #[arg(long, value_name = "FILE")]
     pub script: Option<PathBuf>,
     /// Write the set in another form, without a camera
@@ -99,7 +99,7 @@ pub struct View {
     /// How to draw; without this, the best way the terminal has
     #[arg(long = "as", value_name = "WAY", value_enum)]
     pub way: Option<Way>,
-    /// Run this script for it; an idle camera gets a simple one
+    /// Run this script for it; without it, a camera that shows no pictures gets a simple one
     #[arg(long, value_name = "FILE")]
     pub script: Option<PathBuf>,
 }
@@ -137,6 +137,9 @@ pub enum ChannelAction {
         /// Write it to a file
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
+        /// Show the bytes, also where they are fields of a `CBORChannel`
+        #[arg(long)]
+        raw: bool,
         /// Most bytes to read
         #[arg(long, value_name = "BYTES", default_value_t = 1 << 20)]
         limit: usize,
@@ -151,6 +154,9 @@ pub enum ChannelAction {
         /// A file to write
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
+        /// Set a field of a `CBORChannel`; can be given several times
+        #[arg(long, value_name = "FIELD=VALUE", conflicts_with_all = ["data", "file"])]
+        set: Vec<String>,
     },
 }
 

@@ -18,7 +18,7 @@ pub struct Sim {
     /// scripts find
     #[arg(long, visible_alias = "era", value_name = "FILE|VERSION")]
     pub firmware: Option<String>,
-    /// What its sensor looks at: `card`, `blobs` and others, or a folder of JPEG pictures
+    /// What its sensor looks at: `card`, `blobs` and others, a folder of JPEG pictures, or a film (.avi, .mjpeg)
     #[arg(long, value_name = "NAME|FOLDER")]
     pub scene: Option<String>,
     /// Frames of its sensor in a second

@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use omv_camera::Frame;
-use omv_camera::session::{Appetite, Frames, Notice};
+use omv_camera::session::{Appetite, Frames, Notice, Options, Preview};
 use serde_json::json;
 
 use super::live::{FIRST, Live, PICTURES, aside, read_script, remark};
@@ -73,7 +73,15 @@ pub fn run(common: &Common, args: &Capture, output: &Output) -> Result<(), Fail>
             Trigger::Key(keys())
         }
     };
-    let live = Live::seeing(common, "omv capture", script.as_deref())?;
+    let live = match (args.on_script, &script) {
+        // What runs says when: it is not to be taken for one that shows nothing.
+        (true, None) => Live::open(
+            common,
+            "omv capture",
+            Options::default().preview(Preview::Jpeg),
+        )?,
+        (_, script) => Live::seeing(common, "omv capture", script.as_deref(), output)?,
+    };
     let tally = take(&live, &mut class, &trigger, args, output);
     let closed = live.close();
     let (kept, alike) = tally?;

@@ -6,11 +6,13 @@ use std::path::Path;
 
 use omv_camera::session::Options;
 use omv_wire::v2::channels::flag;
+use omv_wire::v2::fields::decode;
 use serde_json::json;
 
 use super::live::Live;
 use crate::cli::{ChannelAction, Common};
 use crate::fail::Fail;
+use crate::fields::{self, hex};
 use crate::output::{Output, clean};
 
 /// Flags of a channel, as words.
@@ -57,28 +59,44 @@ pub fn run(common: &Common, action: &ChannelAction, output: &Output) -> Result<(
         ChannelAction::Read {
             name,
             output: file,
+            raw,
             limit,
         } => {
             let live = Live::open(common, "omv channel", Options::default())?;
             let bytes = live.session.channel_read(name, *limit)?;
             live.close()?;
-            match file {
-                Some(file) => {
+            let fields = decode(&bytes).filter(|_| !raw);
+            match (file, &fields) {
+                (Some(file), _) => {
                     fs::write(file, &bytes).map_err(|error| Fail::file(file, "writing", error))?
                 }
-                None if !output.json => show(&bytes)?,
-                None => {}
+                (None, _) if output.json => {}
+                (None, Some(fields)) => return output.line(&fields::lines(fields).join("\n")),
+                (None, None) => show(&bytes)?,
             }
             if output.json {
                 let text = std::str::from_utf8(&bytes).ok();
-                let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-                return output.result(
-                    json!({ "channel": name, "bytes": bytes.len(), "text": text, "hex": hex }),
-                );
+                let mut result = json!({ "channel": name, "bytes": bytes.len(), "text": text, "hex": hex(&bytes) });
+                if let Some(fields) = fields {
+                    result["fields"] = fields::json(&fields);
+                }
+                return output.result(result);
             }
             Ok(())
         }
-        ChannelAction::Write { name, data, file } => {
+        ChannelAction::Write { name, set, .. } if !set.is_empty() => {
+            let live = Live::open(common, "omv channel", Options::default())?;
+            let set = fields_of(set).and_then(|set| fields::set(&live.session, name, &set));
+            live.close()?;
+            let set = set?;
+            match output.json {
+                true => output.result(json!({ "channel": name, "set": set })),
+                false => output.line(&format!("{} set in `{}`", set.join(", "), clean(name))),
+            }
+        }
+        ChannelAction::Write {
+            name, data, file, ..
+        } => {
             let bytes = match (data, file) {
                 (Some(data), _) => data.clone().into_bytes(),
                 (None, Some(file)) => {
@@ -106,6 +124,16 @@ pub fn run(common: &Common, action: &ChannelAction, output: &Output) -> Result<(
             }
         }
     }
+}
+
+/// Names and values of `--set`.
+fn fields_of(set: &[String]) -> Result<Vec<(&str, &str)>, Fail> {
+    let pairs = set.iter().map(|text| text.split_once('='));
+    let pairs: Option<Vec<_>> = pairs.collect();
+    pairs.ok_or_else(|| Fail::Usage {
+        what: "what a field is set to stands behind a `=`".into(),
+        help: "Write FIELD=VALUE.".into(),
+    })
 }
 
 /// The bytes as they are for a program, cleaned for a terminal.

@@ -21,6 +21,8 @@ pub const PICTURES: &[u8] = include_bytes!("pictures.py");
 pub const FIRST: Duration = Duration::from_secs(10);
 /// How long to wait for a picture before a camera without a script is given one.
 const IDLE: Duration = Duration::from_millis(700);
+/// How much longer where one runs.
+const BUSY: Duration = Duration::from_secs(4);
 
 /// A camera that runs and is held open.
 pub struct Live {
@@ -48,22 +50,39 @@ impl Live {
         })
     }
 
-    /// Opens it to see pictures. A camera on which no script runs gets one that takes pictures.
+    /// Opens it to see pictures. A camera on which no script runs gets one that takes pictures, and
+    /// so does one whose script takes none: as a new one's, which only blinks.
     ///
     /// # Errors
     /// Those of finding and opening it.
-    pub fn seeing(common: &Common, who: &str, script: Option<&[u8]>) -> Result<Self, Fail> {
+    pub fn seeing(
+        common: &Common,
+        who: &str,
+        script: Option<&[u8]>,
+        output: &Output,
+    ) -> Result<Self, Fail> {
         let mut live = Self::open(common, who, Options::default().preview(Preview::Jpeg))?;
-        let script = match script {
-            Some(script) => Some(script),
-            None if live.session.is_running() => None,
-            None => live.session.frame(IDLE).is_err().then_some(PICTURES),
-        };
         if let Some(script) = script {
             live.session.run(script)?;
             live.ours = true;
+        } else if !live.shows_pictures() {
+            if live.session.is_running() && !live.bench.is_inside() {
+                let text = "the camera's script showed no picture and was stopped; `omv reset` starts it again";
+                match output.json {
+                    true => output.object(&json!({ "event": "replaced" }))?,
+                    false => remark(output, text),
+                }
+            }
+            live.session.run(PICTURES)?;
+            live.ours = true;
         }
         Ok(live)
+    }
+
+    /// Whether pictures come by themselves. What runs is given more time for its first one.
+    fn shows_pictures(&self) -> bool {
+        let comes = |limit| self.session.frame(limit).is_ok();
+        comes(IDLE) || self.session.is_running() && comes(BUSY)
     }
 
     /// Leaves the camera as it was found: a script that was started to see something is stopped.

@@ -1,4 +1,7 @@
-# Takes pictures and does nothing else.
+# Takes pictures and does nothing else. For a virtual camera without an interpreter:
+# omv-sim: loop
+# omv-sim: frame 320 240 RGB565
+# omv-sim: repeat
 try:
     import sensor
     sensor.reset()

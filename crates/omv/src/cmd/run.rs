@@ -50,6 +50,14 @@ enum Over {
 
 /// Runs the command.
 pub fn run(common: &Common, args: &Run, output: &Output) -> Result<(), Fail> {
+    if args.watch && args.script == Path::new("-") {
+        return Err(Fail::Usage {
+            what: "standard input is not saved again".into(),
+            help: "Name the file of the script, or leave `--watch` out.".into(),
+        });
+    }
+    // Looked at before it is read: what is saved meanwhile is seen later.
+    let mut saved = args.watch.then(|| saved(&args.script));
     let mut script = read(args)?;
     let live = Live::open(common, "omv run", Options::default())?;
     let session = &live.session;
@@ -58,10 +66,9 @@ pub fn run(common: &Common, args: &Run, output: &Output) -> Result<(), Fail> {
         text: WAITING,
     });
     let keys = keys(args);
-    let begun = Instant::now();
     loop {
+        let begun = Instant::now();
         session.run(&script.bytes)?;
-        let mut saved = args.watch.then(|| saved(&args.script));
         let mut runner = Runner {
             session,
             watch: &watch,
@@ -79,23 +86,51 @@ pub fn run(common: &Common, args: &Run, output: &Output) -> Result<(), Fail> {
             }
             other => other?,
         };
-        let again = match &over {
-            Over::Saved => true,
-            Over::Ended(_) if args.watch => {
-                remark(
-                    output,
-                    &format!("waiting until {} is saved", args.script.display()),
-                );
-                wait_until_saved(&live, &args.script, &mut saved)
+        let took = begun.elapsed();
+        let next = match &over {
+            Over::Saved => again(&live, args, output, &mut saved, None),
+            Over::Ended(_) if args.watch => again(&live, args, output, &mut saved, Some("")),
+            Over::Late if args.watch => {
+                let why = "its time was over and it was stopped; ";
+                again(&live, args, output, &mut saved, Some(why))
             }
-            _ => false,
+            _ => None,
         };
-        if !again {
-            live.close()?;
-            return conclude(over, args, begun.elapsed(), output);
+        match next {
+            Some(next) => script = next,
+            None => {
+                live.close()?;
+                return conclude(over, args, took, output);
+            }
         }
-        script = read(args)?;
         remark(output, "saved: running it again");
+    }
+}
+
+/// The script as it was saved; `why` is said and waited for, or it has been saved already. None when
+/// somebody stops it.
+fn again(
+    live: &Live,
+    args: &Run,
+    output: &Output,
+    saved: &mut Option<Option<SystemTime>>,
+    why: Option<&str>,
+) -> Option<Script> {
+    let name = clean(&args.script.display().to_string());
+    let mut why = why.map(str::to_owned);
+    loop {
+        if let Some(why) = why {
+            remark(output, &format!("{why}waiting until {name} is saved"));
+            if !wait_until_saved(live, &args.script, saved) {
+                return None;
+            }
+        }
+        // Half a file, or none: editors write as they like.
+        *saved = Some(self::saved(&args.script));
+        match read(args) {
+            Ok(script) => return Some(script),
+            Err(fail) => why = Some(format!("{}; ", clean(&fail.message()))),
+        }
     }
 }
 

@@ -35,7 +35,7 @@ pub fn snap(common: &Common, args: &Snap, output: &Output) -> Result<(), Fail> {
         }
     };
     let script = args.script.as_deref().map(read_script).transpose()?;
-    let live = Live::seeing(common, "omv snap", script.as_deref())?;
+    let live = Live::seeing(common, "omv snap", script.as_deref(), output)?;
     let shot = whole_shot(&live);
     let closed = live.close();
     let shot = shot?;
@@ -94,7 +94,7 @@ pub fn record(common: &Common, args: &Record, output: &Output) -> Result<(), Fai
     // What cannot be recorded is refused before a camera is touched.
     Kind::of(&args.file)?;
     let script = args.script.as_deref().map(read_script).transpose()?;
-    let live = Live::seeing(common, "omv record", script.as_deref())?;
+    let live = Live::seeing(common, "omv record", script.as_deref(), output)?;
     let watch = live.session.watch_with(Appetite {
         frames: Frames::All { bytes: WAITING },
         text: 0,

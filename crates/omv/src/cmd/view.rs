@@ -1,6 +1,6 @@
 //! `omv view`: the picture in the terminal.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
 use omv_camera::session::Notice;
@@ -29,12 +29,17 @@ struct Pace {
 
 /// Runs the command.
 pub fn run(common: &Common, args: &View, output: &Output) -> Result<(), Fail> {
-    let script = args.script.as_deref().map(read_script).transpose()?;
-    let live = Live::seeing(common, "omv view", script.as_deref())?;
-    let opened = Terminal::open(args.way).map_err(|_| Fail::Usage {
+    let none = || Fail::Usage {
         what: "`omv view` draws into a terminal, and this is none".into(),
         help: "Use `omv snap`, `omv record` or `omv serve`.".into(),
-    });
+    };
+    // Before the camera is touched.
+    if !(io::stdout().is_terminal() && io::stdin().is_terminal()) {
+        return Err(none());
+    }
+    let script = args.script.as_deref().map(read_script).transpose()?;
+    let live = Live::seeing(common, "omv view", script.as_deref(), output)?;
+    let opened = Terminal::open(args.way).map_err(|_| none());
     let shown = opened.and_then(|(terminal, keys)| {
         let done = show(&live, &terminal, &keys);
         drop(terminal);

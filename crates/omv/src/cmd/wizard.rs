@@ -42,7 +42,7 @@ pub fn fill(args: &Recover, bench: &Bench) -> Result<Recover, Fail> {
     if one.is_none() {
         lights(board)?;
     }
-    args.images.image = Some(firmware(board)?);
+    args.images.image = Some(firmware(board, one.as_ref().map(Found::state))?);
     if args.images.loaders.is_none() {
         args.images.loaders = loaders(board)?;
     }
@@ -87,22 +87,35 @@ fn sentence(found: &[Found], one: Option<&Found>) -> String {
 }
 
 /// Which board it is: the one that is there, or the one the person names. A chip's ROM is asked for the
-/// map of its flash first, which leaves one board or a few.
+/// map of its flash first, which leaves one board or a few, and firmware for its name.
 fn board(found: Option<&Found>) -> Result<&'static Board, Fail> {
     if let Some(board) = found.and_then(Found::board) {
         return Ok(board);
     }
-    let asked = found.filter(|found| found.state() == State::StRom);
+    let knows = |found: &&Found| matches!(found.state(), State::StRom | State::Run);
+    let asked = found.filter(knows);
     let mut boards: Vec<&'static Board> = match (asked.map(|found| look(found, None)), found) {
         (Some(Ok(looked)), _) => {
-            say(&format!("Only the {} has such a chip.", looked.board.title));
+            let title = &looked.board.title;
+            say(&match looked.state {
+                State::StRom => format!("Only the {title} has such a chip."),
+                _ => format!("It says that it is an {title}."),
+            });
             return Ok(looked.board);
         }
         (Some(Err(Error::WhichBoard { boards, .. })), _) if !boards.is_empty() => {
             let all = omv_boards::all().iter();
             all.filter(|board| boards.contains(&board.title)).collect()
         }
-        (_, Some(found)) => found.candidates.iter().map(|one| one.board).collect(),
+        (why, Some(found)) => {
+            if let Some(Err(error)) = why {
+                say(&format!(
+                    "It does not say which it is: {}.",
+                    clean(&error.to_string())
+                ));
+            }
+            found.candidates.iter().map(|one| one.board).collect()
+        }
         (_, None) => omv_boards::all().iter().collect(),
     };
     boards.retain(|board| board.life == Life::Current);
@@ -144,7 +157,7 @@ fn lights(board: &Board) -> Result<(), Fail> {
 }
 
 /// The file to write: that of an installed OpenMV IDE, or what the person names.
-fn firmware(board: &'static Board) -> Result<PathBuf, Fail> {
+fn firmware(board: &'static Board, state: Option<State>) -> Result<PathBuf, Fail> {
     let installed = files::installed(board);
     let question = match &installed {
         Some(folder) => format!(
@@ -164,7 +177,7 @@ fn firmware(board: &'static Board) -> Result<PathBuf, Fail> {
             // What is dragged into a terminal comes in quotes.
             (false, _) => PathBuf::from(answer.trim_matches(['"', '\''])),
         };
-        match usable(board, &path) {
+        match usable(board, state, &path) {
             Ok(()) => return Ok(path),
             Err(fail) => say(&format!("{}. {}", clean(&fail.message()), fail.help())),
         }
@@ -172,15 +185,17 @@ fn firmware(board: &'static Board) -> Result<PathBuf, Fail> {
     Err(Fail::Declined)
 }
 
-/// Whether a rebuilding could be planned with what is there. Loaders are asked for by themselves.
-fn usable(board: &'static Board, path: &Path) -> Result<(), Fail> {
+/// Whether a rebuilding could be planned with what is there: a camera that waits in its bootloader needs
+/// less than one that shows nothing. Loaders are asked for by themselves.
+fn usable(board: &'static Board, state: Option<State>, path: &Path) -> Result<(), Fail> {
     if !path.exists() {
         let missing = io::Error::new(io::ErrorKind::NotFound, "there is no such file");
         return Err(Fail::file(path, "reading", missing));
     }
     let mut images = files::images(board, path, None)?;
     images.extend(files::bootloader(board, Some(path), false)?);
-    let state = omv_plan::last_resort(board).map_or(State::StRom, |(state, _)| state);
+    let resort = || omv_plan::last_resort(board).map_or(State::StRom, |(state, _)| state);
+    let state = state.unwrap_or_else(resort);
     match omv_plan::recover(board, state, images, &Wish::default()) {
         Ok(_) | Err(Refusal::NoLoader { .. }) => Ok(()),
         Err(refusal) => Err(refusal.into()),

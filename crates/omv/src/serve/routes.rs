@@ -22,10 +22,11 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::camera::Camera;
-use super::door::{Door, Turned, random, value};
+use super::door::{Door, Turned, random, unescaped, value};
 use super::socket::{self, Want};
 use super::stream::{self, BOUNDARY, Pictures};
 use crate::fail::Fail;
+use crate::fields;
 use crate::output::clean;
 
 /// The page: one file, which asks for nothing from elsewhere.
@@ -165,7 +166,7 @@ async fn route(house: &Arc<House>, request: Request<Incoming>, guest: Guest) -> 
             .await
         }
         (other, true) if other.starts_with("/api/channels/") => {
-            let name = other.trim_start_matches("/api/channels/").to_owned();
+            let name = unescaped(other.trim_start_matches("/api/channels/"));
             let camera = Arc::clone(&house.camera);
             let read = move || {
                 camera
@@ -174,6 +175,11 @@ async fn route(house: &Arc<House>, request: Request<Incoming>, guest: Guest) -> 
                     .map_err(Fail::from)
             };
             match blocking(read).await {
+                Ok(bytes) if value(query, "as") == Some("fields") => {
+                    let all = omv_wire::v2::fields::decode(&bytes);
+                    let all = all.map(|all| fields::json(&all));
+                    object(StatusCode::OK, &json!({ "ok": true, "fields": all }))
+                }
                 Ok(bytes) => whole(StatusCode::OK, "application/octet-stream", bytes),
                 Err(fail) => failed(&fail),
             }
@@ -313,6 +319,7 @@ fn upgrade(
 /// Everything that changes something.
 async fn act(house: &Arc<House>, request: Request<Incoming>) -> Response<Body> {
     let path = request.uri().path().trim_start_matches("/api/").to_owned();
+    let field = value(request.uri().query(), "field").map(unescaped);
     let camera = Arc::clone(&house.camera);
     let limited = Limited::new(request.into_body(), MAX_SCRIPT);
     let body = match timeout(PATIENCE, limited.collect()).await {
@@ -360,7 +367,14 @@ async fn act(house: &Arc<House>, request: Request<Incoming>) -> Response<Body> {
         }),
         other => match other.strip_prefix("channels/") {
             Some(name) => {
-                camera.session()?.channel_write(name, &body)?;
+                let (name, session) = (unescaped(name), camera.session()?);
+                match &field {
+                    Some(field) => {
+                        let value = String::from_utf8_lossy(&body);
+                        fields::set(&session, &name, &[(field.as_str(), &*value)])?;
+                    }
+                    None => session.channel_write(&name, &body)?,
+                }
                 Ok(json!({ "bytes": body.len() }))
             }
             None => Err(Fail::Usage {

@@ -89,6 +89,13 @@ fn cases() -> Vec<Case> {
             true,
         ),
         case(
+            "text that names other boards",
+            "README.md",
+            b"For the OpenMV N6, the OPENMV AE3 and OMV4 H7 1024.\n".repeat(800),
+            "not-valid",
+            true,
+        ),
+        case(
             "flipped FCB mark",
             "firmware.bin",
             changed(0, b"GCFB"),
@@ -197,6 +204,26 @@ fn a_bad_file_is_refused_by_name_and_the_camera_is_not_touched() {
         let after = std::fs::read(desk.path("camera.img")).unwrap();
         assert!(before == after, "{}: the camera's flash changed", case.name);
         std::fs::remove_file(&file).unwrap();
+    }
+}
+
+#[test]
+fn text_is_called_text_and_not_firmware_of_a_board_that_it_names() {
+    let desk = Desk::new();
+    let page = desk.write(
+        "README.md",
+        &b"It runs on the OpenMV N6 \xC3\xA9.\n".repeat(400),
+    );
+    let script = desk.write("main.py", b"import csi\n");
+    for (camera, file) in [
+        ("sim:rt1062", &page),
+        ("sim:n6", &page),
+        ("sim:h7", &script),
+    ] {
+        let ran = desk.omv(&["flash", "-c", camera, text(file)]);
+        assert_eq!(ran.code, Some(9), "{camera}: {}", ran.err);
+        let said = ran.err.contains("it is text, not firmware");
+        assert!(said && !ran.err.contains("is for"), "{camera}: {}", ran.err);
     }
 }
 

@@ -336,6 +336,52 @@ test("the page turns from one of two cameras to the other, and old firmware is s
   await page.context().close();
 });
 
+const CONTROLS = `from protocol import CBORChannel
+import protocol, time
+def on_write(channel, name, value):
+    print("set", name, repr(value))
+controls = CBORChannel(on_write=on_write)
+controls.add("gain", type="slider", value=4, max=24, unit="dB")
+controls.add("mirror", type="toggle")
+controls.add("mode", type="select", value="fast", options=["fast", "slow"])
+controls.add("<b>temp</b>", type="label", unit="Cel")
+protocol.register(name="my controls", backend=controls)
+n = 0
+while True:
+    n += 1
+    controls["<b>temp</b>"] = n
+    time.sleep_ms(50)
+`;
+
+test("controls of a script are shown when they are opened, and set", async () => {
+  process.env.OMV_INTERPRETER = path.join(process.env.OMV_JUDGES, "micropython.wasm");
+  const there = await serve("-c", "sim:rt1062,firmware=5.0.0");
+  delete process.env.OMV_INTERPRETER;
+  leftovers.push(there.end);
+  const page = await open({ viewport: { width: 400, height: 800 } }, there);
+  await until("the camera is there", 20_000, async () => ["ready", "script runs"].includes(await state(page)));
+  check(!(await page.isVisible("#channels")), "channels without a script");
+  await run(page, CONTROLS);
+  await page.click("summary:has-text(\"my controls\")", { timeout: 10_000 });
+  const field = (name) => page.locator(`.field[data-name="${name}"]`);
+  await until("the fields", 10_000, async () => (await page.locator(".field").count()) === 4);
+  check((await field("gain").locator("input").inputValue()) === "4", "the slider is not where it should be");
+  await field("gain").locator("input").fill("7");
+  await field("mirror").locator("input").check();
+  await field("mode").locator("select").selectOption("slow");
+  await until("what was set", 10_000, async () => /gain 7[\s\S]*mirror True[\s\S]*mode 'slow'/.test(await said(page)));
+  const before = await field("<b>temp</b>").textContent();
+  await until("a value that moves", 10_000, async () => (await field("<b>temp</b>").textContent()) !== before);
+  check(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "wider than the window");
+  await shot(page, "controls-400");
+  // What is closed is not read, so that nothing is asked of a script that is gone.
+  await page.click("summary:has-text(\"my controls\")");
+  await sleep(1200);
+  await page.click("#stop");
+  await until("no channels any more", 10_000, async () => !(await page.isVisible("#channels")));
+  await page.context().close();
+});
+
 test("without the token nothing opens", async () => {
   for (const target of ["/", "/stream.mjpg", "/frame.jpg", "/events", "/ws", "/api/state", "/?token=0123456789abcdef0123456789abcdef"]) {
     const answer = await get(place, target);

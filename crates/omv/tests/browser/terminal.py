@@ -133,6 +133,9 @@ class Kept:
         self.bytes = self.bytes[:offset] + bytes(data)
         return len(data)
 protocol.register(name="kept", backend=Kept())
+controls = protocol.CBORChannel(on_write=lambda channel, name, value: print(name, value))
+controls.add("gain", type="slider", value=3, max=24, unit="dB")
+protocol.register(name="my controls", backend=controls)
 print("on")
 while True:
     time.sleep_ms(20)
@@ -148,7 +151,7 @@ def a_channel_of_a_script_is_written_and_read_by_programs(folder):
         def ask(path, body=None):
             for _ in range(100):
                 try:
-                    url = f"http://{place['address']}{path}?token={place['token']}"
+                    url = f"http://{place['address']}{path}{'&' if '?' in path else '?'}token={place['token']}"
                     return urllib.request.urlopen(url, body, timeout=10).read()
                 except urllib.error.HTTPError as error:
                     # Not open yet, or no such channel yet.
@@ -162,7 +165,10 @@ def a_channel_of_a_script_is_written_and_read_by_programs(folder):
         assert json.loads(ask("/api/channels/kept", data)) == {"ok": True, "bytes": len(data)}
         assert ask("/api/channels/kept") == data
         names = [channel["name"] for channel in json.loads(ask("/api/channels"))["channels"]]
-        assert names == ["usb", "stdin", "stdout", "stream", "kept"], names
+        assert names == ["usb", "stdin", "stdout", "stream", "kept", "my controls"], names
+        fields = json.loads(ask("/api/channels/my%20controls?as=fields"))["fields"]
+        assert [(field["name"], field["value"], field["max"]) for field in fields] == [("gain", 3, 24.0)], fields
+        assert json.loads(ask("/api/channels/kept?as=fields"))["fields"] is None
     finally:
         server.send_signal(signal.SIGINT)
         server.wait(10)
@@ -191,6 +197,14 @@ def the_commands_find_a_script_that_somebody_left_running(folder):
         done = omv("channel", "write", "kept", "hello there", "-c", "kept")
         assert done.returncode == 0, done.stderr
         assert omv("channel", "read", "kept", "-c", "kept").stdout == b"hello there"
+        read = omv("channel", "read", "my controls", "-c", "kept").stdout
+        assert read == b"gain  3 dB  slider 0 to 24, step 1\n", read
+        raw = omv("channel", "read", "my controls", "--raw", "-c", "kept").stdout
+        assert raw.startswith(b"\x81"), raw
+        done = omv("channel", "write", "my controls", "--set", "gain=7", "-c", "kept")
+        assert done.returncode == 0, done.stderr
+        done = omv("channel", "write", "my controls", "--set", "gain=70", "-c", "kept")
+        assert done.returncode == 2 and b"0 to 24" in done.stderr, done.stderr
         done = omv("profile", "-c", "kept")
         assert done.returncode != 0 and b"not-in-firmware" in done.stderr, done.stderr
     finally:

@@ -27,6 +27,10 @@ const START: Duration = Duration::from_millis(500);
 const LAST_WORDS: Duration = Duration::from_millis(150);
 /// Times a script is sent.
 const UPLOADS: u32 = 3;
+/// Most questions asked until a camera has said all, before a script is sent.
+const WORDS: u32 = 200;
+/// Longest from the end of a script to the prompt.
+const PROMPT: Duration = Duration::from_millis(400);
 /// How text of the firmware behind a script begins.
 const REBOOT: &[u8] = b"MPY: soft reboot";
 
@@ -106,7 +110,7 @@ impl Line {
         if told.is_some() {
             self.pause(CALM)?;
         }
-        Ok(())
+        self.hear_out(told.is_some())
     }
 
     pub(super) fn run_script(&mut self, script: &[u8]) -> Result<(), Error> {
@@ -139,6 +143,23 @@ impl Line {
         Err(Error::NoAnswer {
             request: Opcode::SCRIPT_EXEC.0,
         })
+    }
+
+    /// Reads what is said already, such as the prompt's banner: none of it is the next script's. One that
+    /// was just stopped is on its way to the prompt.
+    fn hear_out(&mut self, stopped: bool) -> Result<(), Error> {
+        let limit = self.link.now() + if stopped { PROMPT } else { Duration::ZERO };
+        for _ in 0..WORDS {
+            self.look()?;
+            // Where there is more there is no need to wait.
+            if self.look_at > self.link.now() {
+                if self.scribe.is_at_prompt() || self.link.now() >= limit {
+                    break;
+                }
+                self.pause(LOOK)?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether the script that was sent runs, or did.

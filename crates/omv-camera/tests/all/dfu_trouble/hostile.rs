@@ -1,6 +1,6 @@
 //! Devices that do not answer as they should.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use omv_boards::{Role, State};
@@ -186,6 +186,48 @@ fn reading_that_always_comes_short_is_no_proof_of_anything() {
     };
     for error in misbehave("protocol", short, &WAYS) {
         assert!(error.to_string().contains("came"), "{error}");
+    }
+}
+
+#[test]
+fn one_that_refuses_or_ignores_the_way_back_to_its_first_partition_is_left_all_the_same() {
+    // The second is written by address, and ends in the memory that is not its first.
+    let ways = [
+        ("OPENMV4", State::Dfu, &[Role::Firmware, Role::Romfs][..]),
+        ("ARDUINO_GIGA", State::ArduinoDfu, &[Role::Romfs]),
+    ];
+    for (name, state, roles) in ways {
+        for silent in [false, true] {
+            let (mut bench, _) = ready(name, state);
+            let images = files(&bench, roles);
+            let asked = Arc::new(Mutex::new(0));
+            let count = Arc::clone(&asked);
+            let refuses = move |request: &Request| {
+                // SET_INTERFACE with the alternate 0, once another one was chosen.
+                let setup = &request.setup;
+                let chosen = setup.request_type == 1 && setup.request == 0x0B;
+                let mut asked = count.lock().expect("nobody panics");
+                match (chosen, setup.value, *asked) {
+                    (true, 1.., 0) => *asked = 1,
+                    (true, 0, 1..) => {
+                        *asked += 1;
+                        return if silent { Fate::Silence } else { Fate::Stall };
+                    }
+                    _ => {}
+                }
+                Fate::Pass
+            };
+            bench.between = Some(Arc::new(Between::new(&bench.bus, refuses)));
+            let done = bench.flash(&images, &Wish::default());
+            let done = done.unwrap_or_else(|error| panic!("{name} {state}: {error}"));
+            assert_eq!(done.state, State::Run, "{name} {state}");
+            assert!(bench.holds(&images), "{name} {state}");
+            assert_eq!(
+                *asked.lock().unwrap(),
+                2,
+                "{name} {state}: it was asked once"
+            );
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use omv_boards::{Board, MemoryKind, Role, State};
+use omv_boards::{Board, MemoryKind, Region, Role, State};
 use omv_camera::{Error, Looked, Outcome};
 use omv_plan::{Image, Plan, Refusal, Wish, erase_disk, flash, recover, save};
 use omv_sim::dfu;
@@ -110,13 +110,21 @@ fn run(bench: &mut Bench, want: Want) -> Result<Outcome, Error> {
     bench.run(looked, &plan)
 }
 
+/// Bytes of a disk that are erased.
+fn erased(disk: &Region) -> usize {
+    disk.quick_erase.unwrap_or(disk.erase_unit) as usize
+}
+
 /// Whether what was wanted was done to a camera whose firmware crashes.
 fn prove_done(bench: &Bench, want: Want) {
     let romfs = bench.board.role(Role::Romfs).expect("a romfs");
     let disk = bench.board.region("disk").expect("a disk");
     match want {
         Want::Backup => assert_eq!(bench.kept.len(), 1),
-        Want::EraseDisk => assert!(bench.bytes(&disk.name, 512).iter().all(|byte| *byte == 0)),
+        Want::EraseDisk => {
+            let head = bench.bytes(&disk.name, erased(disk));
+            assert!(head.iter().all(|byte| *byte == 0));
+        }
         _ => {
             let bytes = omv_sim::rt1062::sample::romfs(0x5678);
             assert_eq!(bench.bytes(&romfs.name, bytes.len()), bytes);
@@ -159,7 +167,7 @@ fn prove(bench: &mut Bench, want: Want, outcome: &Outcome, state: State) {
                 .for_each(holds);
         }
         Want::EraseDisk => {
-            let head = bench.bytes(&disk.name, 512);
+            let head = bench.bytes(&disk.name, erased(&disk));
             let blank = |byte: u8| head.iter().all(|one| *one == byte);
             assert!(blank(0) || blank(0xFF), "{name}: {:02x?}", &head[..16]);
         }

@@ -88,3 +88,106 @@ def init(**named):
 
 def is_active():
     return True
+
+
+# Keys of a field.
+_NAME, _UNIT, _VALUE, _DATA = 0, 1, 2, 8
+_WIDTH, _HEIGHT, _LEAST, _MOST = -20, -21, -23, -24
+_TYPE, _MIN, _MAX, _STEP, _OPTIONS = -30, -31, -32, -33, -34
+
+
+def _or(value, usual):
+    return usual if value is None else value
+
+
+class CBORChannel:
+    # Named fields, which a host reads all at once and sets one by one.
+    def __init__(self, on_read=None, on_write=None):
+        self._fields = []
+        self._on_read = on_read
+        self._on_write = on_write
+        self._new = False
+        self._bytes = b""
+
+    def add(
+        self,
+        name,
+        type,
+        value=None,
+        unit=None,
+        min=None,
+        max=None,
+        step=None,
+        options=None,
+        width=None,
+        height=None,
+    ):
+        field = {_NAME: name, _TYPE: type}
+        if type == "depth":
+            field.update({_DATA: b"", _WIDTH: width, _HEIGHT: height})
+            field.update({_LEAST: _or(min, 0), _MOST: _or(max, 1000)})
+        elif type == "slider":
+            field.update({_VALUE: _or(value, _or(min, 0)), _STEP: _or(step, 1)})
+            field.update({_MIN: _or(min, 0), _MAX: _or(max, 100)})
+        elif type == "select":
+            field.update({_VALUE: _or(value, ""), _OPTIONS: _or(options, [])})
+        elif type in ("label", "toggle"):
+            field[_VALUE] = _or(value, 0 if type == "label" else False)
+        if unit and type in ("label", "slider"):
+            field[_UNIT] = unit
+        self._fields.append(field)
+        self._write_down()
+
+    def _field(self, name):
+        for field in self._fields:
+            if field[_NAME] == name:
+                return field
+        raise KeyError(name)
+
+    def __getitem__(self, name):
+        field = self._field(name)
+        return field.get(_DATA, field.get(_VALUE))
+
+    def __setitem__(self, name, value):
+        field = self._field(name)
+        if _DATA in field:
+            field[_DATA] = value
+        elif isinstance(value, tuple) and field[_TYPE] == "slider":
+            field[_MIN], field[_MAX], field[_VALUE] = value
+        else:
+            field[_VALUE] = list(value) if isinstance(value, tuple) else value
+        self._write_down()
+
+    def _write_down(self):
+        import cbor2
+
+        self._bytes = cbor2.dumps(self._fields)
+        self._new = True
+
+    def poll(self):
+        return self._new if self._on_read is None else len(self._fields) > 0
+
+    def size(self):
+        if self._on_read:
+            self._on_read(self)
+        self._new = False
+        return len(self._bytes)
+
+    def read(self, offset, size):
+        return self._bytes[offset : offset + size]
+
+    def write(self, offset, data):
+        import cbor2
+
+        names = [field[_NAME] for field in self._fields]
+        for record in cbor2.loads(data):
+            name, value = record.get(_NAME), record.get(_VALUE)
+            if name in names and value is not None:
+                # Without writing it down: a host that reads at once reads what was before.
+                self._field(name)[_VALUE] = value
+                if self._on_write:
+                    self._on_write(self, name, value)
+        return len(data)
+
+
+_omv.prune("protocol", globals())

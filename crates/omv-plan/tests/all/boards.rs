@@ -26,11 +26,11 @@ fn made_up(board: &Board, role: Role, version: &str) -> Option<Image> {
     let rule = board.image(file);
     let mut bytes = match role {
         Role::Romfs | Role::SecondRomfs => romfs(0x2345),
-        _ => vec![0x5A; 0x6_2345.min(region.size as usize - 5)],
+        _ => vec![0xA5; 0x6_2345.min(region.size as usize - 5)],
     };
     if let Some(rule) = rule {
         if let Some(exact) = rule.exact_size {
-            bytes.resize(exact as usize, 0x5A);
+            bytes.resize(exact as usize, 0xA5);
         }
         for magic in &rule.magic {
             let at = magic.offset as usize;

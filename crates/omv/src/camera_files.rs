@@ -178,8 +178,7 @@ pub fn tree(session: &Session, folder: &str) -> Result<Option<Vec<(String, u64)>
 
 /// The SHA-256 that the camera computes of a file; none if it is not there.
 pub fn hash(session: &Session, path: &str) -> Result<Option<String>, Fail> {
-    let told = ask_one(session, &format!("say(hash=digest({}))\n", quoted(path)))?;
-    Ok(told.get("hash").and_then(Value::as_str).map(str::to_owned))
+    Ok(hashes(session, &[path])?.pop().flatten())
 }
 
 /// The same of several, by one script.

@@ -199,14 +199,8 @@ impl Nor {
 
     /// Puts bytes there as a factory would, with no erase, no time and no wear.
     pub fn place(&mut self, offset: usize, bytes: &[u8]) {
-        let mut rest = bytes;
-        let mut at = offset;
-        while !rest.is_empty() {
-            let take = (SECTOR - at % SECTOR).min(rest.len());
-            let (now, later) = rest.split_at(take);
-            self.cells(at / SECTOR)[at % SECTOR..][..take].copy_from_slice(now);
-            rest = later;
-            at += take;
+        for (sector, within, run) in runs(offset, bytes) {
+            self.cells(sector)[within..][..run.len()].copy_from_slice(run);
         }
     }
 
@@ -427,9 +421,11 @@ impl Nor {
     }
 
     fn clear_bits(&mut self, offset: usize, bytes: &[u8]) {
-        for (index, byte) in bytes.iter().enumerate() {
-            let at = offset + index;
-            self.cells(at / SECTOR)[at % SECTOR] &= byte;
+        for (sector, within, run) in runs(offset, bytes) {
+            let cells = &mut self.cells(sector)[within..];
+            for (cell, byte) in cells.iter_mut().zip(run) {
+                *cell &= byte;
+            }
         }
     }
 
@@ -438,6 +434,17 @@ impl Nor {
         let cells = self.sectors[sector].get_or_insert_with(|| Arc::new([0xFF; SECTOR]));
         Arc::make_mut(cells)
     }
+}
+
+/// Bytes from an offset on, a part for each sector they lie in: its number, the offset within it, the bytes.
+fn runs(offset: usize, bytes: &[u8]) -> impl Iterator<Item = (usize, usize, &[u8])> {
+    let (mut at, mut rest) = (offset, bytes);
+    std::iter::from_fn(move || {
+        let (run, later) = rest.split_at((SECTOR - at % SECTOR).min(rest.len()));
+        let place = (at / SECTOR, at % SECTOR, run);
+        (at, rest) = (at + run.len(), later);
+        (!run.is_empty()).then_some(place)
+    })
 }
 
 /// Bytes of whole units in this share of `length`.

@@ -348,8 +348,11 @@ impl Target for Memory {
             return Outcome::now(status::FLEXSPI_NOR_ALIGNMENT);
         }
         let mut total = Outcome::now(status::SUCCESS);
-        for byte in bytes {
-            self.page.push(*byte);
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (fits, later) = rest.split_at((PAGE - self.page.len()).min(rest.len()));
+            self.page.extend_from_slice(fits);
+            rest = later;
             if self.page.len() == PAGE {
                 let page = self.program_page();
                 total.takes += page.takes;

@@ -1,39 +1,40 @@
 //! Processors that do not fall asleep while something is timed.
 
-use std::process::{Child, Command, Stdio};
-use std::thread::available_parallelism;
+use std::fs::File;
+use std::io::{self, Write};
 
-/// One busy loop per processor, which yields to everybody else.
+/// Where Linux takes the longest time, in microseconds, that a processor may need to wake up.
+const LATENCY: &str = "/dev/cpu_dma_latency";
+
+/// A word to the system that no processor may sleep, which it keeps to as long as this lives.
 ///
 /// Two programs that answer each other leave the processors idle thousands of times a second. Waking one,
 /// in a virtual machine above all, takes longer than what either does in its turn, and how much longer
 /// changes from minute to minute: it would be most of what is measured, of everybody's.
-pub struct Awake(Vec<Child>);
+///
+/// A busy loop of lowest priority beside them is no such word: it is moved and replaced for each turn, and
+/// costs both ends more than it saves.
+pub struct Awake {
+    _asked: Option<File>,
+}
 
 impl Awake {
     /// Keeps all of them awake until dropped. Where the system has no such way it says so.
     pub fn keep() -> Self {
-        let count = available_parallelism().map_or(1, usize::from);
-        let spin = || {
-            let mut nice = Command::new("nice");
-            nice.args(["-n", "19", "sh", "-c", "while :; do :; done"]);
-            nice.stdin(Stdio::null()).spawn()
-        };
-        match (0..count).map(|_| spin()).collect() {
-            Ok(loops) => Self(loops),
+        match ask() {
+            Ok(asked) => Self {
+                _asked: Some(asked),
+            },
             Err(error) => {
-                println!("nice: {error}; times contain what waking a processor takes");
-                Self(Vec::new())
+                println!("{LATENCY}: {error}; times contain what waking a processor takes");
+                Self { _asked: None }
             }
         }
     }
 }
 
-impl Drop for Awake {
-    fn drop(&mut self) {
-        for child in &mut self.0 {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
+fn ask() -> io::Result<File> {
+    let mut file = File::options().write(true).open(LATENCY)?;
+    file.write_all(&0i32.to_ne_bytes())?;
+    Ok(file)
 }

@@ -58,6 +58,7 @@ pub fn session(shop: &Shop) -> Result<()> {
         .context("the Python package is not ready: `cargo xtask test judges` installs it")?;
     let judges = judges::ready(shop)?;
     let job = shop.cargo(["bench", "-p", "omv-camera", "--bench", "session"]);
+    let _awake = Awake::keep();
     job.env("OMV_JUDGES", judges).stream()
 }
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use omv_boards::State;
 use omv_camera::Error;
 use omv_camera::files::SaveError;
 use omv_plan::Refusal;
@@ -38,6 +39,8 @@ pub enum Fail {
     Raised { what: String },
     /// A script was stopped because its time was over.
     Late { seconds: f64 },
+    /// The camera left the bus while a script ran, and came back.
+    Restarted { state: State },
     /// Whoever read our output went away.
     BrokenPipe,
 }
@@ -67,6 +70,7 @@ impl Fail {
             Self::Simulator { .. } => "simulator",
             Self::Raised { .. } => "script-raised",
             Self::Late { .. } => "script-timeout",
+            Self::Restarted { .. } => "camera-restarted",
             Self::BrokenPipe => "broken-pipe",
         }
     }
@@ -94,6 +98,12 @@ impl Fail {
             Self::Usage { what, .. } | Self::Simulator { what } => what.clone(),
             Self::Raised { what } => format!("the script raised {what}"),
             Self::Late { seconds } => format!("the script was stopped after {seconds} s"),
+            Self::Restarted { state: State::Run } => {
+                "the camera restarted while the script ran".into()
+            }
+            Self::Restarted { state } => {
+                format!("the camera restarted while the script ran, and is in `{state}` now")
+            }
             Self::BrokenPipe => "nobody reads the output any more".into(),
         }
     }
@@ -118,6 +128,10 @@ impl Fail {
             Self::Simulator { .. } => "`omv list` shows the virtual cameras that run.".into(),
             Self::Raised { .. } => "The lines above say where.".into(),
             Self::Late { .. } => "Give it more time with --timeout, or none.".into(),
+            Self::Restarted { state: State::Run } => "A script does this with machine.reset or a \
+                watchdog; if yours has neither, its power failed: use another cable, or a port without a hub."
+                .into(),
+            Self::Restarted { .. } => "`omv doctor` says what it waits for.".into(),
             Self::BrokenPipe => String::new(),
         }
     }
@@ -137,7 +151,7 @@ impl Fail {
             Self::File { doing, .. } if *doing == "reading" => 9,
             Self::File { .. } | Self::Simulator { .. } => 1,
             Self::Raised { .. } => 10,
-            Self::Late { .. } => 1,
+            Self::Late { .. } | Self::Restarted { .. } => 1,
             Self::Mounted { .. } | Self::Disk(omv_fat::Fault::BadSize { .. }) => 9,
             Self::Disk(_) => 1,
             Self::BrokenPipe => 0,

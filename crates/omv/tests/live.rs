@@ -152,6 +152,38 @@ fn a_script_is_stopped_when_its_time_is_over_and_by_another_program() {
 }
 
 #[test]
+fn a_script_that_resets_its_camera_is_told_from_a_cable_that_was_pulled() {
+    let desk = Desk::new();
+    let reset = "# omv-sim: print going\n# omv-sim: wait 50\n# omv-sim: reset\n\
+import machine, time\nprint('going')\ntime.sleep_ms(50)\nmachine.reset()\n";
+    desk.write("reset.py", reset.as_bytes());
+    desk.write(
+        "sleep.py",
+        reset
+            .replace("reset", "sleep")
+            .replace("machine.sleep", "machine.deepsleep")
+            .as_bytes(),
+    );
+    for camera in CAMERAS {
+        let ran = desk.omv(&["run", "reset.py", "-c", camera, "--json"]);
+        assert_eq!(
+            (ran.code, ran.error_code().as_str()),
+            (Some(1), "camera-restarted"),
+            "{camera}: {}",
+            ran.out
+        );
+        // It stays away, as one without power.
+        let ran = desk.omv(&["run", "sleep.py", "-c", camera, "--json"]);
+        assert_eq!(
+            (ran.code, ran.error_code().as_str()),
+            (Some(1), "camera-gone"),
+            "{camera}: {}",
+            ran.out
+        );
+    }
+}
+
+#[test]
 fn a_saved_script_runs_again_and_has_its_time_anew() {
     let desk = Desk::new();
     let file = desk.write("hello.py", HELLO.as_bytes());

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant, SystemTime};
 
+use omv_boards::State;
 use omv_camera::Error;
 use omv_camera::session::{Appetite, Ended, Frames, MAX_SCRIPT, Notice, Options, Session, Watch};
 use serde_json::json;
@@ -21,6 +22,8 @@ use crate::text::Cleaner;
 const LOOK: Duration = Duration::from_millis(50);
 /// How long a script that was stopped may take to say its last words.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How long a camera that left may take to be back: its bootloader's window and the start behind it.
+const RETURNS: Duration = Duration::from_secs(8);
 /// Bytes of text that may wait for a slow terminal.
 const WAITING: usize = 1 << 20;
 /// What a script read from stdin is called.
@@ -99,8 +102,17 @@ pub fn run(common: &Common, args: &Run, output: &Output) -> Result<(), Fail> {
         match next {
             Some(next) => script = next,
             None => {
+                let left = matches!(over, Over::Ended(Ended::Lost));
+                let found = if left {
+                    whereabouts(&live, &watch)?
+                } else {
+                    None
+                };
                 live.close()?;
-                return conclude(over, args, took, output);
+                return match found {
+                    Some(state) => Err(Fail::Restarted { state }),
+                    None => conclude(over, args, took, output),
+                };
             }
         }
         remark(output, "saved: running it again");
@@ -132,6 +144,20 @@ fn again(
             Err(fail) => why = Some(format!("{}; ", clean(&fail.message()))),
         }
     }
+}
+
+/// What a camera that left while a script ran is now; none when it stays away.
+fn whereabouts(live: &Live, watch: &Watch) -> Result<Option<State>, Fail> {
+    let until = live.session.now() + RETURNS;
+    while live.session.now() < until && !live.bench.stop.asked() {
+        if let Some(Notice::Connected) = watch.next(LOOK) {
+            return Ok(Some(State::Run));
+        }
+    }
+    let place = live.session.info().place;
+    let mut found = live.bench.find()?.into_iter();
+    let there = found.find(|one| one.seen.place == place);
+    Ok(there.map(|one| one.state()))
 }
 
 fn conclude(over: Over, args: &Run, took: Duration, output: &Output) -> Result<(), Fail> {

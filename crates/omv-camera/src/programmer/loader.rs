@@ -1,7 +1,6 @@
 //! Commands to a bootloader that speaks mboot: straight lines over one link.
 
 use std::ops::Range;
-use std::sync::Arc;
 use std::time::Duration;
 
 use omv_boards::{Mboot, Region, State};
@@ -83,7 +82,7 @@ impl Loader {
     /// Writes bytes to erased flash, or to RAM.
     pub(crate) fn write_at(&mut self, start: u32, bytes: &[u8]) -> Result<(), Error> {
         let command = Command::write_memory(start, bytes.len() as u32, self.memory);
-        self.command(command, Data::Out(Arc::from(bytes)), "write flash")
+        self.command(command, Data::Out(bytes.into()), "write flash")
             .map(drop)
     }
 
@@ -136,7 +135,7 @@ impl Loader {
         })
     }
 
-    fn command(&mut self, command: Command, data: Data, doing: &str) -> Result<Reply, Error> {
+    fn command(&mut self, command: Command, data: Data<'_>, doing: &str) -> Result<Reply, Error> {
         let mut exchange = Exchange::new(self.setup, command, data);
         match drive(&mut exchange, &mut *self.link)? {
             Ok(reply) if reply.status == status::SUCCESS => Ok(reply),

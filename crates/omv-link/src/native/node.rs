@@ -74,16 +74,18 @@ impl NodeFile {
     /// `TimedOut` when nothing was accepted for `patience`, `NotConnected` when the other end is
     /// gone.
     pub(super) fn write_all(&mut self, mut bytes: &[u8], patience: Duration) -> io::Result<()> {
-        let mut end = Instant::now().checked_add(patience);
+        // Most writes need no wait, and so no clock.
+        let mut end = None;
         while !bytes.is_empty() {
             match self.file.write(bytes) {
                 Ok(0) => return Err(io::ErrorKind::NotConnected.into()),
                 Ok(count) => {
                     bytes = bytes.get(count..).unwrap_or_default();
-                    end = Instant::now().checked_add(patience);
+                    end = None;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let end = *end.get_or_insert_with(|| Instant::now().checked_add(patience));
                     match self.ready(PollFlags::OUT, end)? {
                         Ready::Yes => {}
                         Ready::No => return Err(io::ErrorKind::TimedOut.into()),

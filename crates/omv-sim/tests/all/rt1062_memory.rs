@@ -81,7 +81,7 @@ impl Bench {
         bench
     }
 
-    fn exchange(&mut self, command: Command, data: Data) -> Reply {
+    fn exchange(&mut self, command: Command, data: Data<'_>) -> Reply {
         let mut exchange = Exchange::new(Setup::new(Wire::Hid), command, data);
         drive(&mut exchange, &mut *self.link).unwrap().unwrap()
     }

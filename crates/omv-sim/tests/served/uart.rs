@@ -62,7 +62,7 @@ fn greet(line: &mut Terminal) {
     drive(&mut Ping::new(), line).unwrap().unwrap();
 }
 
-fn ask(line: &mut Terminal, command: Command, data: Data) -> Reply {
+fn ask(line: &mut Terminal, command: Command, data: Data<'_>) -> Reply {
     let exchange = &mut Exchange::new(Setup::new(Wire::Uart), command, data);
     drive(exchange, line).unwrap().unwrap()
 }

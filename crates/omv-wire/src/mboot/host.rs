@@ -6,7 +6,7 @@
 //!                     +-------------------------> done (no data phase, or an error at once)
 //! ```
 
-use std::sync::Arc;
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::codec::{Command, Response, reply, tag};
@@ -46,11 +46,11 @@ impl Setup {
 
 /// The data phase of an exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Data {
+pub enum Data<'a> {
     /// None.
     None,
     /// These bytes go to the camera.
-    Out(Arc<[u8]>),
+    Out(Cow<'a, [u8]>),
     /// Bytes come from the camera; more than this many are refused.
     In(u32),
 }
@@ -86,10 +86,10 @@ enum Stage {
 /// Before anything is said, and between reports of outgoing data, it looks whether the camera
 /// said something ([`Turn::Wait`] until now): leftovers of an exchange that was given up, or a
 /// stop. A `Reply` is whatever the camera answers; a [`Failure`] is about the wire.
-pub struct Exchange {
+pub struct Exchange<'a> {
     line: Line,
     command: Command,
-    data: Data,
+    data: Data<'a>,
     packet: usize,
     patience: Duration,
     junk_limit: usize,
@@ -106,10 +106,10 @@ pub struct Exchange {
     outcome: Option<Result<Reply, Failure>>,
 }
 
-impl Exchange {
+impl<'a> Exchange<'a> {
     /// Prepares an exchange; the camera hears of it with the first polls.
     #[must_use]
-    pub fn new(setup: Setup, command: Command, data: Data) -> Self {
+    pub fn new(setup: Setup, command: Command, data: Data<'a>) -> Self {
         Self {
             line: Line::new(setup.wire, setup.packet),
             command,
@@ -364,7 +364,7 @@ impl Exchange {
     }
 }
 
-impl Machine for Exchange {
+impl Machine for Exchange<'_> {
     type Output = Result<Reply, Failure>;
 
     fn feed(&mut self, now: Duration, input: Input<'_>) {

@@ -84,7 +84,7 @@ pub fn open_loader(bus: &UsbIpBus) -> Box<dyn Link> {
 pub fn ask(
     link: &mut dyn Link,
     command: Command,
-    data: Data,
+    data: Data<'_>,
 ) -> Result<Result<Reply, Failure>, LinkError> {
     drive(
         &mut Exchange::new(Setup::new(Wire::Hid), command, data),
@@ -93,7 +93,7 @@ pub fn ask(
 }
 
 /// One exchange that has to succeed.
-pub fn succeed(link: &mut dyn Link, command: Command, data: Data) -> Reply {
+pub fn succeed(link: &mut dyn Link, command: Command, data: Data<'_>) -> Reply {
     let reply = ask(link, command, data).unwrap().unwrap();
     assert_eq!(reply.status, 0, "{reply:?}");
     reply

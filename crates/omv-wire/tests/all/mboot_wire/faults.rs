@@ -26,22 +26,22 @@ fn pattern(size: u32) -> Vec<u8> {
     (0..size).map(|at| (at ^ (at >> 8)) as u8).collect()
 }
 
-fn write(wire: Wire, start: u32, bytes: &[u8]) -> Exchange {
+fn write(wire: Wire, start: u32, bytes: &[u8]) -> Exchange<'_> {
     let size = u32::try_from(bytes.len()).unwrap();
     let command = Command::write_memory(start, size, 0);
     Exchange::new(Setup::new(wire), command, Data::Out(bytes.into()))
 }
 
-fn read(wire: Wire, start: u32, size: u32) -> Exchange {
+fn read(wire: Wire, start: u32, size: u32) -> Exchange<'static> {
     let command = Command::read_memory(start, size, 0);
     Exchange::new(Setup::new(wire), command, Data::In(size))
 }
 
-fn ask(wire: Wire, command: Command) -> Exchange {
+fn ask(wire: Wire, command: Command) -> Exchange<'static> {
     Exchange::new(Setup::new(wire), command, Data::None)
 }
 
-fn run(pair: &mut Pair, mut host: Exchange, camera: &mut Camera<Board>) -> Result {
+fn run(pair: &mut Pair, mut host: Exchange<'_>, camera: &mut Camera<Board>) -> Result {
     pair.run(&mut host, camera).0
 }
 
@@ -198,7 +198,7 @@ fn a_damaged_head_of_a_response_is_asked_for_again_after_silence() {
 }
 
 /// Answers everything the host says with the same bytes, until it gives up.
-fn answer_always(host: &mut Exchange, answer: &[u8]) -> (Result, Vec<Vec<u8>>) {
+fn answer_always(host: &mut Exchange<'_>, answer: &[u8]) -> (Result, Vec<Vec<u8>>) {
     let mut sent = vec![];
     for _ in 0..1000 {
         match host.poll(ZERO) {
@@ -277,7 +277,8 @@ fn an_error_amid_the_data_stops_a_serial_host_too() {
 fn a_host_may_give_up_amid_the_data() {
     for wire in [Wire::Hid, Wire::Uart] {
         let mut camera = camera(wire);
-        let mut host = write(wire, RAM, &pattern(9000));
+        let bytes = pattern(9000);
+        let mut host = write(wire, RAM, &bytes);
         host.abort();
         let (reply, _) = Pair::default().run(&mut host, &mut camera);
         assert_eq!(reply.unwrap().status, status::ABORT_DATA_PHASE);

@@ -168,7 +168,7 @@ fn the_camera_answers_byte_for_byte_as_the_flashloader() {
 
 /// Plays the answers of one case to an exchange and returns what it sent.
 fn play(
-    exchange: &mut Exchange,
+    exchange: &mut Exchange<'_>,
     expected: &[Expected],
     packets: usize,
     gives_up: bool,

@@ -34,13 +34,13 @@ fn drown<M: Machine>(mut host: M, prelude: &[Vec<u8>], input: &[u8]) -> M::Outpu
     panic!("a host that listens for ever");
 }
 
-fn write() -> Exchange {
+fn write() -> Exchange<'static> {
     let command = Command::write_memory(0x2000, 100_000, 0);
     let data = Data::Out(vec![0; 100_000].into());
     Exchange::new(Setup::new(Wire::Hid), command, data)
 }
 
-fn read(size: u32) -> Exchange {
+fn read(size: u32) -> Exchange<'static> {
     let command = Command::read_memory(0x2000, size, 0);
     Exchange::new(Setup::new(Wire::Hid), command, Data::In(size))
 }

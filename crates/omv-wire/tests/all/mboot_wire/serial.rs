@@ -192,7 +192,7 @@ fn listen<T: Target>(camera: &mut Camera<T>) -> Vec<Vec<u8>> {
     heard
 }
 
-fn data_of(command: &Command) -> Data {
+fn data_of(command: &Command) -> Data<'static> {
     match command.tag() {
         4 => Data::Out(vec![0; command.words()[1] as usize].into()),
         _ => Data::None,

@@ -3,8 +3,6 @@
 //!
 //! Source: SPSDK 3.12.0, spsdk/mboot/mcuboot.py, spsdk/apps/blhost_helper.py.
 
-use std::sync::Arc;
-
 use omv_link::LinkError;
 use omv_wire::mboot::{
     Command, Data, Exchange, Failure, Ping, Reply, Setup, Wire, property, status,
@@ -72,7 +70,7 @@ impl Session {
     fn exchange(
         &mut self,
         command: Command,
-        data: Data,
+        data: Data<'_>,
         label: Option<&'static str>,
     ) -> Result<Reply, Stop> {
         let setup = Setup {
@@ -154,7 +152,7 @@ impl Session {
         label: Option<&'static str>,
     ) -> Result<Reply, Stop> {
         self.find_packet_size()?;
-        self.exchange(command, Data::Out(Arc::from(data)), label)
+        self.exchange(command, Data::Out(data.into()), label)
     }
 
     /// Asks the device for its packet size, once.

@@ -21,15 +21,10 @@ pub struct Awake {
 impl Awake {
     /// Keeps all of them awake until dropped. Where the system has no such way it says so.
     pub fn keep() -> Self {
-        match ask() {
-            Ok(asked) => Self {
-                _asked: Some(asked),
-            },
-            Err(error) => {
-                println!("{LATENCY}: {error}; times contain what waking a processor takes");
-                Self { _asked: None }
-            }
-        }
+        let asked = ask().inspect_err(|error| {
+            println!("{LATENCY}: {error}; times contain what waking a processor takes");
+        });
+        Self { _asked: asked.ok() }
     }
 }
 

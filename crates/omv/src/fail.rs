@@ -39,8 +39,8 @@ pub enum Fail {
     Raised { what: String },
     /// A script was stopped because its time was over.
     Late { seconds: f64 },
-    /// The camera left the bus while a script ran, and came back.
-    Restarted { state: State },
+    /// The camera left the bus while a script ran; what it is now, if it came back.
+    Left { now: Option<State> },
     /// Whoever read our output went away.
     BrokenPipe,
 }
@@ -70,7 +70,8 @@ impl Fail {
             Self::Simulator { .. } => "simulator",
             Self::Raised { .. } => "script-raised",
             Self::Late { .. } => "script-timeout",
-            Self::Restarted { .. } => "camera-restarted",
+            Self::Left { now: Some(_) } => "camera-restarted",
+            Self::Left { now: None } => "camera-gone",
             Self::BrokenPipe => "broken-pipe",
         }
     }
@@ -98,10 +99,11 @@ impl Fail {
             Self::Usage { what, .. } | Self::Simulator { what } => what.clone(),
             Self::Raised { what } => format!("the script raised {what}"),
             Self::Late { seconds } => format!("the script was stopped after {seconds} s"),
-            Self::Restarted { state: State::Run } => {
-                "the camera restarted while the script ran".into()
-            }
-            Self::Restarted { state } => {
+            Self::Left { now: None } => "the camera disappeared while the script ran".into(),
+            Self::Left {
+                now: Some(State::Run),
+            } => "the camera restarted while the script ran".into(),
+            Self::Left { now: Some(state) } => {
                 format!("the camera restarted while the script ran, and is in `{state}` now")
             }
             Self::BrokenPipe => "nobody reads the output any more".into(),
@@ -128,10 +130,15 @@ impl Fail {
             Self::Simulator { .. } => "`omv list` shows the virtual cameras that run.".into(),
             Self::Raised { .. } => "The lines above say where.".into(),
             Self::Late { .. } => "Give it more time with --timeout, or none.".into(),
-            Self::Restarted { state: State::Run } => "A script does this with machine.reset or a \
-                watchdog; if yours has neither, its power failed: use another cable, or a port without a hub."
+            Self::Left { now: None } => "Check the cable and plug the camera in again. A script does \
+                this with machine.deepsleep."
                 .into(),
-            Self::Restarted { .. } => "`omv doctor` says what it waits for.".into(),
+            Self::Left {
+                now: Some(State::Run),
+            } => "A script does this with machine.reset or a watchdog; if yours has neither, the camera's \
+                power failed: use another cable, or a port without a hub."
+                .into(),
+            Self::Left { .. } => "`omv doctor` says what it waits for.".into(),
             Self::BrokenPipe => String::new(),
         }
     }
@@ -151,7 +158,7 @@ impl Fail {
             Self::File { doing, .. } if *doing == "reading" => 9,
             Self::File { .. } | Self::Simulator { .. } => 1,
             Self::Raised { .. } => 10,
-            Self::Late { .. } | Self::Restarted { .. } => 1,
+            Self::Late { .. } | Self::Left { .. } => 1,
             Self::Mounted { .. } | Self::Disk(omv_fat::Fault::BadSize { .. }) => 9,
             Self::Disk(_) => 1,
             Self::BrokenPipe => 0,

@@ -229,8 +229,12 @@ fn a_saved_script_runs_again_and_has_its_time_anew() {
     save(ENDLESS.as_bytes());
     remark("running it again");
     remark("its time was over and it was stopped; waiting until");
+    save(ENDLESS.as_bytes());
+    remark("running it again");
+    save(b"print('\xE9')");
+    remark("; waiting until hello.py is saved]");
     interrupt(&child);
-    assert!(child.wait().is_ok());
+    assert_eq!(child.wait().unwrap().code(), None, "the signal ended it");
 
     let ran = desk.omv(&["run", "-", "--watch", "-c", CAMERAS[0], "--json"]);
     assert_eq!(ran.error_code(), "usage");

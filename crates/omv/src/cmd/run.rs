@@ -102,17 +102,13 @@ pub fn run(common: &Common, args: &Run, output: &Output) -> Result<(), Fail> {
         match next {
             Some(next) => script = next,
             None => {
-                let left = matches!(over, Over::Ended(Ended::Lost));
-                let found = if left {
-                    whereabouts(&live, &watch)?
-                } else {
-                    None
-                };
+                if let Over::Ended(Ended::Lost) = over {
+                    let now = whereabouts(&live, &watch, output)?;
+                    live.close()?;
+                    return Err(Fail::Left { now });
+                }
                 live.close()?;
-                return match found {
-                    Some(state) => Err(Fail::Restarted { state }),
-                    None => conclude(over, args, took, output),
-                };
+                return conclude(over, args, took, output);
             }
         }
         remark(output, "saved: running it again");
@@ -147,11 +143,13 @@ fn again(
 }
 
 /// What a camera that left while a script ran is now; none when it stays away.
-fn whereabouts(live: &Live, watch: &Watch) -> Result<Option<State>, Fail> {
+fn whereabouts(live: &Live, watch: &Watch, output: &Output) -> Result<Option<State>, Fail> {
     let until = live.session.now() + RETURNS;
     while live.session.now() < until && !live.bench.stop.asked() {
-        if let Some(Notice::Connected) = watch.next(LOOK) {
-            return Ok(Some(State::Run));
+        match watch.next(LOOK) {
+            Some(Notice::Connected) => return Ok(Some(State::Run)),
+            Some(other) => aside(output, &other)?,
+            None => {}
         }
     }
     let place = live.session.info().place;
@@ -175,7 +173,8 @@ fn conclude(over: Over, args: &Run, took: Duration, output: &Output) -> Result<(
             output.result(json!({ "how": "finished", "millis": millis }))
         }
         Over::Ended(Ended::Finished | Ended::Stopped) => Ok(()),
-        Over::Interrupted => Err(Error::Stopped {
+        // One that was saved ends here when somebody stopped the wait for a script.
+        Over::Interrupted | Over::Saved => Err(Error::Stopped {
             doing: "running the script".into(),
             state: "the camera is ready".into(),
         }
@@ -183,10 +182,7 @@ fn conclude(over: Over, args: &Run, took: Duration, output: &Output) -> Result<(
         Over::Late => Err(Fail::Late {
             seconds: args.timeout.unwrap_or_default(),
         }),
-        _ => Err(Error::Gone {
-            doing: "running the script".into(),
-        }
-        .into()),
+        Over::Ended(_) | Over::Closed => Err(Fail::Left { now: None }),
     }
 }
 

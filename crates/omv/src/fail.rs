@@ -71,7 +71,11 @@ impl Fail {
             Self::Raised { .. } => "script-raised",
             Self::Late { .. } => "script-timeout",
             Self::Left { now: Some(_) } => "camera-restarted",
-            Self::Left { now: None } => "camera-gone",
+            // The library's own name for it.
+            Self::Left { now: None } => Error::Gone {
+                doing: String::new(),
+            }
+            .code(),
             Self::BrokenPipe => "broken-pipe",
         }
     }

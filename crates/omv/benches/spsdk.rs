@@ -109,14 +109,13 @@ mod bench {
 
         /// What a run cost; none when it failed.
         fn measure(&mut self, who: Who, words: &[&str], watch: bool) -> Option<Cost> {
-            let (program, verb) = match who {
-                Who::Ours => (self.omv.clone(), "blhost"),
-                Who::Theirs => (self.spsdk.join("bin/blhost"), ""),
-                Who::Least => (std::env::current_exe().expect("this program"), LEAST),
+            let (program, first): (_, &[&str]) = match who {
+                Who::Ours => (self.omv.clone(), &["blhost"]),
+                Who::Theirs => (self.spsdk.join("bin/blhost"), &[]),
+                Who::Least => (std::env::current_exe().expect("this program"), &[LEAST]),
             };
-            let mut program = vec![program.to_str().expect("a path")];
-            program.extend(Some(verb).filter(|verb| !verb.is_empty()));
-            let argv = [&program, words].concat();
+            let program = program.to_str().expect("a path");
+            let argv = [&[program], first, words].concat();
             let cost = self.meter.measure(&argv, self.folder.path(), watch);
             self.repeated += usize::from(cost.is_none());
             cost

@@ -489,6 +489,20 @@ mod tests {
     }
 
     #[test]
+    fn what_crosses_sectors_is_written_whole() {
+        let bytes: Vec<u8> = (0..2 * SECTOR + 8).map(|at| at as u8 | 1).collect();
+        let mut placed = Nor::blank(4 * SECTOR, Speed::default());
+        placed.place(SECTOR - 3, &bytes);
+        let mut programmed = Nor::blank(4 * SECTOR, Speed::default());
+        programmed.program_units(Duration::ZERO, SECTOR - 3, &bytes, (32, Duration::ZERO));
+        programmed.settle(Duration::ZERO);
+        for nor in [placed, programmed] {
+            assert!(nor.read(SECTOR - 3, bytes.len()) == bytes);
+            assert_eq!(nor.read(SECTOR - 4, 1), [0xFF]);
+        }
+    }
+
+    #[test]
     fn programming_only_clears_bits() {
         let mut nor = chip();
         nor.place(0, &[0x0F]);

@@ -41,6 +41,12 @@ pub enum Fail {
     Late { seconds: f64 },
     /// The camera left the bus while a script ran; what it is now, if it came back.
     Left { now: Option<State> },
+    /// A region was left half written; what it held before is in a file.
+    Half {
+        cause: Box<Fail>,
+        saved: PathBuf,
+        region: String,
+    },
     /// Whoever read our output went away.
     BrokenPipe,
 }
@@ -76,6 +82,7 @@ impl Fail {
                 doing: String::new(),
             }
             .code(),
+            Self::Half { cause, .. } => cause.code(),
             Self::BrokenPipe => "broken-pipe",
         }
     }
@@ -110,6 +117,7 @@ impl Fail {
             Self::Left { now: Some(state) } => {
                 format!("the camera restarted while the script ran, and is in `{state}` now")
             }
+            Self::Half { cause, .. } => cause.message(),
             Self::BrokenPipe => "nobody reads the output any more".into(),
         }
     }
@@ -143,6 +151,12 @@ impl Fail {
                 power failed: use another cable, or a port without a hub."
                 .into(),
             Self::Left { .. } => "`omv doctor` says what it waits for.".into(),
+            // The cause's own help would have the command repeated, which finds nothing to add to.
+            Self::Half { saved, region, .. } => format!(
+                "What was in /rom is kept. Once the camera is there again, `omv restore {} --region \
+                 {region}` puts it back; repeat the command only then.",
+                saved.display()
+            ),
             Self::BrokenPipe => String::new(),
         }
     }
@@ -165,6 +179,7 @@ impl Fail {
             Self::Late { .. } | Self::Left { .. } => 1,
             Self::Mounted { .. } | Self::Disk(omv_fat::Fault::BadSize { .. }) => 9,
             Self::Disk(_) => 1,
+            Self::Half { cause, .. } => cause.exit(),
             Self::BrokenPipe => 0,
         }
     }

@@ -2,12 +2,21 @@
 //!
 //! The interpreter is one of the judges: `cargo xtask test judges`.
 
-use std::fs;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+mod common;
 
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use common::{Desk, text};
 use serde_json::{Value, json};
+
+/// What virtual cameras execute scripts with.
+fn interpreter() -> PathBuf {
+    let judges = std::env::var_os("OMV_JUDGES").expect("run `cargo xtask test judges`");
+    Path::new(&judges).join("micropython.wasm")
+}
 
 fn model(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../omv-wire/tests/models");
@@ -37,13 +46,9 @@ impl Camera {
     }
 
     fn output(&self, words: &[&str]) -> Output {
-        let judges = std::env::var_os("OMV_JUDGES").expect("run `cargo xtask test judges`");
         let mut omv = Command::new(env!("CARGO_BIN_EXE_omv"));
         omv.args(["-c", &self.name]).args(words);
-        omv.env(
-            "OMV_INTERPRETER",
-            Path::new(&judges).join("micropython.wasm"),
-        );
+        omv.env("OMV_INTERPRETER", interpreter());
         let output = omv.env_remove("OMV_CAMERA").current_dir(self.folder.path());
         output.output().expect("it can be started")
     }
@@ -304,6 +309,49 @@ fn a_network_joins_what_is_in_the_rom_file_system_and_is_used_there() {
         let network = entry.name.ends_with(b".tflite");
         assert!(!network || content.offset % 16 == 0, "{}", content.offset);
     }
+}
+
+#[test]
+fn what_was_in_the_rom_file_system_outlives_a_cable_that_is_pulled_while_it_is_written() {
+    let desk = Desk::new();
+    let command = |words: &[&str]| {
+        let mut command = desk.command(words);
+        command.env("OMV_INTERPRETER", interpreter());
+        command
+    };
+    let new = ["sim", "h7", "--firmware", "5.0.0", "--name", "kit"];
+    let _sim = desk.serve(command(&new), "kit");
+    desk.until("kit", "run");
+    let backup = ["-c", "kit", "backup", "romfs", "-o", "before.img"];
+    let ran = desk.omv(&backup);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let file = model("toy96");
+    let words = ["-c", "kit", "model", "deploy", text(&file), "--to", "romfs"];
+    let mut deploy = command(&words);
+    let deploy = deploy.stderr(Stdio::piped()).stdout(Stdio::null());
+    let mut deploy = deploy.spawn().unwrap();
+    let mut lines = BufReader::new(deploy.stderr.take().unwrap()).lines();
+    // The next step erases for a second.
+    let before_it = |line: String| line.contains("compare");
+    while !before_it(lines.next().expect("it goes on").unwrap()) {}
+    assert_eq!(desk.omv(&["sim", "ctl", "kit", "unplug"]).code, Some(0));
+    let told = lines.map(Result::unwrap).collect::<Vec<_>>().join("\n");
+    assert_eq!(deploy.wait().unwrap().code(), Some(1), "{told}");
+    assert!(told.contains("error[device-gone]"), "{told}");
+    let (_, kept) = told.split_once("`omv restore ").expect("a way back");
+    let (kept, _) = kept.split_once('`').unwrap();
+    let kept: Vec<&str> = kept.split(' ').collect();
+    let [saved, "--region", "ROMFS0"] = *kept else {
+        panic!("{told}");
+    };
+    let before = fs::read(desk.path("before.img")).unwrap();
+    assert!(fs::read(saved).unwrap() == before);
+
+    assert_eq!(desk.omv(&["sim", "ctl", "kit", "plug"]).code, Some(0));
+    desk.until("kit", "run");
+    let ran = desk.omv(&[["-c", "kit", "restore"].as_slice(), &kept, &["--yes"]].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    fs::remove_dir_all(Path::new(saved).parent().unwrap()).unwrap();
 }
 
 #[test]

@@ -58,19 +58,20 @@ impl Desk {
     /// Starts a virtual camera that other commands on this desk find.
     pub fn sim(&self, args: &[&str]) -> Sim {
         let all: Vec<&str> = ["sim", "rt1062"].iter().chain(args).copied().collect();
-        let child = self
-            .command(&all)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        let sim = Sim {
-            child: child.expect("the simulator starts"),
-        };
         let name = args
             .iter()
             .skip_while(|arg| **arg != "--name")
             .nth(1)
             .unwrap_or(&"rt1062");
+        self.serve(self.command(&all), name)
+    }
+
+    /// Starts what serves a virtual camera of this name, and waits for it.
+    pub fn serve(&self, mut command: Command, name: &str) -> Sim {
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let sim = Sim {
+            child: child.expect("the simulator starts"),
+        };
         let until = Instant::now() + Duration::from_secs(10);
         while self.omv(&["sim", "ctl", name, "status"]).code != Some(0) {
             assert!(Instant::now() < until, "the simulator does not answer");

@@ -121,13 +121,13 @@ pub fn flash(bench: &Bench, looked: Looked, put: &[File], output: &Output) -> Re
         ..work::wish(&looked)
     };
     let plan = |state| omv_plan::flash(board, state, vec![image.clone()], &wish);
-    if let Err(fail) = work::execute(bench, &plan, looked, output, &keep) {
+    if let Err(cause) = work::execute(bench, &plan, looked, output, &keep) {
         let _ = folder.keep();
-        let saved = saved.display();
-        eprintln!(
-            "note: what was in /rom is kept: `omv restore {saved} --region {name}` puts it back"
-        );
-        return Err(fail);
+        return Err(Fail::Half {
+            cause: cause.into(),
+            saved,
+            region: name,
+        });
     }
     again(bench, board)
 }

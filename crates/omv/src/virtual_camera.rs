@@ -163,7 +163,7 @@ impl Spec {
         };
         if camera.board() != board.name {
             return Err(Fail::Usage {
-                what: format!("{} keeps a {}", file.display(), camera.board()),
+                what: format!("{} keeps the board {}", file.display(), camera.board()),
                 help: "Name that board, or another file.".into(),
             });
         }

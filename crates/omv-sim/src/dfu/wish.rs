@@ -51,7 +51,7 @@ pub enum WishError {
     #[error("there is no virtual {0} yet")]
     Board(String),
     /// The board is never in that state.
-    #[error("a {board} is never in the state {state}")]
+    #[error("the {board} is never in the state {state}")]
     State {
         /// The board.
         board: String,
@@ -62,7 +62,7 @@ pub enum WishError {
     #[error("{0:?} is no version of firmware")]
     Version(String),
     /// The board never had that bootloader.
-    #[error("a {0} never had such a bootloader")]
+    #[error("the {0} never had such a bootloader")]
     Bootloader(String),
 }
 

@@ -196,7 +196,7 @@ pub fn load(path: &Path) -> Result<Remains, StateError> {
         Loaded::Rt1062(remains) => Ok(*remains),
         Loaded::Dfu(remains) => Err(StateError::Foreign {
             path: path.to_owned(),
-            why: format!("it is one of a {}", remains.parts.board.title),
+            why: format!("it is of the {}", remains.parts.board.title),
         }),
     }
 }

@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use omv_boards::State;
 use omv_camera::Error;
 use omv_camera::files::SaveError;
+use omv_camera::session::Traceback;
 use omv_plan::Refusal;
+
+use crate::output::clean;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -47,6 +50,8 @@ pub enum Fail {
         saved: PathBuf,
         region: String,
     },
+    /// A script from here ended, or ran this long, without a picture.
+    Unseen { seconds: Option<f32> },
     /// Whoever read our output went away.
     BrokenPipe,
 }
@@ -59,6 +64,16 @@ impl Fail {
             doing,
             source,
         }
+    }
+
+    /// An exception that ended a script.
+    pub fn raised(traceback: &Traceback) -> Self {
+        let kind = clean(&traceback.kind);
+        let what = match traceback.message.is_empty() {
+            true => kind,
+            false => format!("{kind}: {}", clean(&traceback.message)),
+        };
+        Self::Raised { what }
     }
 
     /// Stable name.
@@ -83,6 +98,7 @@ impl Fail {
             }
             .code(),
             Self::Half { cause, .. } => cause.code(),
+            Self::Unseen { seconds } => no_frame(*seconds).code(),
             Self::BrokenPipe => "broken-pipe",
         }
     }
@@ -118,6 +134,8 @@ impl Fail {
                 format!("the camera restarted while the script ran, and is in `{state}` now")
             }
             Self::Half { cause, .. } => cause.message(),
+            Self::Unseen { seconds: None } => "the script ended before a picture of it came".into(),
+            Self::Unseen { seconds } => no_frame(*seconds).to_string(),
             Self::BrokenPipe => "nobody reads the output any more".into(),
         }
     }
@@ -157,6 +175,9 @@ impl Fail {
                  {region}` puts it back; repeat the command only then.",
                 saved.display()
             ),
+            Self::Unseen { .. } => "Let it take pictures in a loop: with `snapshot()` of a `csi.CSI()` or, in \
+                older firmware, of `sensor`. `omv run` shows what it prints."
+                .into(),
             Self::BrokenPipe => String::new(),
         }
     }
@@ -180,8 +201,16 @@ impl Fail {
             Self::Mounted { .. } | Self::Disk(omv_fat::Fault::BadSize { .. }) => 9,
             Self::Disk(_) => 1,
             Self::Half { cause, .. } => cause.exit(),
+            Self::Unseen { seconds } => exit_of(&no_frame(*seconds)),
             Self::BrokenPipe => 0,
         }
+    }
+}
+
+/// The library's own name for a picture that does not come.
+fn no_frame(seconds: Option<f32>) -> Error {
+    Error::NoFrame {
+        seconds: seconds.unwrap_or_default(),
     }
 }
 

@@ -325,6 +325,69 @@ fn one_picture_goes_into_a_file_on_either_protocol() {
 }
 
 #[test]
+fn a_script_that_shows_no_picture_says_why() {
+    let desk = Desk::new();
+    let scripts = [
+        ("raises.py", RAISES, 10, "script-raised"),
+        ("hello.py", HELLO, 1, "no-frame"),
+    ];
+    let ways: [&[&str]; 4] = [
+        &["snap", "one.jpg"],
+        &["record", "film.avi"],
+        &["record", "film/"],
+        &[
+            "capture", "set", "--label", "ball", "--every", "1", "--count", "1",
+        ],
+    ];
+    for (name, script, exit, code) in scripts {
+        desk.write(name, script.as_bytes());
+        for (camera, way) in CAMERAS.iter().flat_map(|one| ways.map(|way| (one, way))) {
+            let begun = Instant::now();
+            let words = [way, &["--script", name, "-c", camera]].concat();
+            let ran = desk.omv(&words);
+            let told = format!("{camera} {way:?} {name}: {}{}", ran.out, ran.err);
+            assert_eq!(ran.code, Some(exit), "{told}");
+            assert!(ran.err.contains(&format!("error[{code}]")), "{told}");
+            // What a script says comes before what became of it.
+            let said = match exit {
+                10 => "  File \"raises.py\", line",
+                _ => "hello\n",
+            };
+            let (before, _) = ran.err.split_once("error[").unwrap();
+            assert!(before.contains(said), "{told}");
+            assert!(begun.elapsed() < Duration::from_secs(8), "{told}");
+        }
+    }
+    desk.write("endless.py", ENDLESS.as_bytes());
+    let words = [
+        "snap",
+        "one.jpg",
+        "--script",
+        "endless.py",
+        "-c",
+        CAMERAS[0],
+    ];
+    let ran = desk.omv(&words);
+    assert!(ran.err.starts_with("round\n"), "{}", ran.err);
+    assert!(
+        ran.err.contains("no picture came within 10 s"),
+        "{}",
+        ran.err
+    );
+    assert!(!desk.path("one.jpg").exists());
+    assert!(!desk.path("film.avi.csv").exists() && !desk.path("film").exists());
+    let words = [
+        "snap", "one.jpg", "--script", "hello.py", "-c", CAMERAS[0], "--json",
+    ];
+    let ran = desk.omv(&words);
+    assert_eq!(ran.lines()[0]["text"], "hello\n", "{}", ran.out);
+    assert_eq!(
+        (ran.error_code().as_str(), ran.err.as_str()),
+        ("no-frame", "")
+    );
+}
+
+#[test]
 fn a_camera_that_shows_nothing_is_given_a_script_that_does() {
     let desk = Desk::new();
     for camera in CAMERAS.iter().chain(&["sim:n6"]) {

@@ -6,10 +6,11 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use omv_camera::Frame;
-use omv_camera::session::{Appetite, Frames, Notice, Options, Preview};
+use omv_camera::session::{Appetite, Frames, Notice};
 use serde_json::json;
 
-use super::live::{FIRST, Live, PICTURES, aside, read_script, remark};
+use super::live::{aside, remark};
+use super::seeing::{FIRST, PICTURES, Script, Seeing};
 use crate::cli::{Capture, Common};
 use crate::dataset::export::export;
 use crate::dataset::{Added, Area, Class};
@@ -55,13 +56,13 @@ pub fn run(common: &Common, args: &Capture, output: &Output) -> Result<(), Fail>
         return Ok(());
     }
     let label = args.label.as_deref().unwrap_or_default();
-    let script = args.script.as_deref().map(read_script).transpose()?;
+    let script = Script::read(args.script.as_deref())?;
     let alike = (!args.all).then_some(args.alike);
     let mut class = Class::open(
         &args.folder,
         label,
         alike,
-        script.as_deref().unwrap_or(PICTURES),
+        script.as_ref().map_or(PICTURES, |script| &script.bytes),
     )?;
     let trigger = match (args.on_script, args.every) {
         (true, _) => Trigger::Script,
@@ -73,17 +74,17 @@ pub fn run(common: &Common, args: &Capture, output: &Output) -> Result<(), Fail>
             Trigger::Key(keys())
         }
     };
-    let live = match (args.on_script, &script) {
-        // What runs says when: it is not to be taken for one that shows nothing.
-        (true, None) => Live::open(
-            common,
-            "omv capture",
-            Options::default().preview(Preview::Jpeg),
-        )?,
-        (_, script) => Live::seeing(common, "omv capture", script.as_deref(), output)?,
+    let appetite = Appetite {
+        frames: Frames::Latest,
+        text: TEXT,
     };
-    let tally = take(&live, &mut class, &trigger, args, output);
-    let closed = live.close();
+    let mut seeing = match (args.on_script, &script) {
+        // What runs says when: it is not to be taken for one that shows nothing.
+        (true, None) => Seeing::as_it_is(common, "omv capture", appetite)?,
+        (_, script) => Seeing::open(common, "omv capture", script.as_ref(), appetite, output)?,
+    };
+    let tally = take(&mut seeing, &mut class, &trigger, args, output);
+    let closed = seeing.close(output);
     let (kept, alike) = tally?;
     closed?;
     if output.json {
@@ -107,31 +108,26 @@ fn keys() -> Receiver<String> {
 
 /// Takes pictures until there are enough; how many were kept, and left out.
 fn take(
-    live: &Live,
+    seeing: &mut Seeing,
     class: &mut Class,
     trigger: &Trigger,
     args: &Capture,
     output: &Output,
 ) -> Result<(u64, u64), Fail> {
-    let session = &live.session;
-    let watch = session.watch_with(Appetite {
-        frames: Frames::Latest,
-        text: TEXT,
-    });
-    let camera = session.info().serial.unwrap_or_default();
-    let pace = live.bench.pace();
+    let camera = seeing.live.session.info().serial.unwrap_or_default();
+    let pace = seeing.live.bench.pace();
     let (mut kept, mut alike) = (0, 0);
     let mut last: Option<Arc<Frame>> = None;
-    let mut due = session.now();
-    let patience = session.now() + FIRST;
+    let mut due = seeing.live.session.now();
+    let patience = due + FIRST;
     let mut line = String::new();
     loop {
         pace.keep();
-        if live.bench.stop.asked() || args.count.is_some_and(|count| kept >= count) {
+        if seeing.live.bench.stop.asked() || args.count.is_some_and(|count| kept >= count) {
             return Ok((kept, alike));
         }
         let mut wishes: Vec<Vec<Area>> = Vec::new();
-        match watch.next(LOOK) {
+        match seeing.next(LOOK)? {
             Some(Notice::Frame(frame)) => last = Some(frame),
             Some(Notice::Text(bytes)) => {
                 line.push_str(&String::from_utf8_lossy(&bytes));
@@ -159,8 +155,8 @@ fn take(
                 Err(mpsc::TryRecvError::Disconnected) => return Ok((kept, alike)),
                 Err(mpsc::TryRecvError::Empty) => {}
             },
-            Trigger::Every(period) if last.is_some() && session.now() >= due => {
-                due = session.now() + *period;
+            Trigger::Every(period) if last.is_some() && seeing.live.session.now() >= due => {
+                due = seeing.live.session.now() + *period;
                 wishes.push(Vec::new());
             }
             _ => {}
@@ -169,7 +165,7 @@ fn take(
             // A wish that comes before the first picture waits for it.
             let frame = match last.clone() {
                 Some(frame) => frame,
-                None => session.frame(FIRST)?,
+                None => seeing.live.session.frame(FIRST)?,
             };
             let time = frame.time.duration_since(UNIX_EPOCH).unwrap_or_else(|_| {
                 SystemTime::now()
@@ -188,8 +184,8 @@ fn take(
                 None => {}
             }
         }
-        if last.is_none() && session.now() > patience {
-            last = Some(session.frame(FIRST)?);
+        if last.is_none() && seeing.live.session.now() > patience {
+            return Err(seeing.nothing());
         }
     }
 }

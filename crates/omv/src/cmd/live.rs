@@ -1,12 +1,10 @@
-//! What the commands for a running camera share: the open camera, its text on the terminal, and
-//! pictures from a camera that takes none by itself.
+//! What the commands for a running camera share: the open camera, and its text on the terminal.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
-use std::time::Duration;
 
-use omv_camera::session::{MAX_SCRIPT, Notice, Options, Preview, Session};
+use omv_camera::session::{MAX_SCRIPT, Notice, Options, Session};
 use serde_json::json;
 
 use crate::bench::Bench;
@@ -15,23 +13,12 @@ use crate::fail::Fail;
 use crate::output::Output;
 use crate::signals::stop_on_interrupt;
 
-/// A script that does nothing but take pictures, for a camera that is idle.
-pub const PICTURES: &[u8] = include_bytes!("pictures.py");
-/// How long a camera may take to show its first picture.
-pub const FIRST: Duration = Duration::from_secs(10);
-/// How long to wait for a picture before a camera without a script is given one.
-const IDLE: Duration = Duration::from_millis(700);
-/// How much longer where one runs.
-const BUSY: Duration = Duration::from_secs(4);
-
 /// A camera that runs and is held open.
 pub struct Live {
     /// The buses; kept because it owns a camera inside this process.
     pub bench: Bench,
     /// The camera.
     pub session: Session,
-    /// Whether the script that runs is the one from here.
-    ours: bool,
 }
 
 impl Live {
@@ -43,60 +30,16 @@ impl Live {
         let bench = Bench::new(common, who, stop_on_interrupt())?;
         let looked = bench.running(None, true)?;
         let session = Session::open(&looked, options)?;
-        Ok(Self {
-            bench,
-            session,
-            ours: false,
-        })
+        Ok(Self { bench, session })
     }
 
-    /// Opens it to see pictures. A camera on which no script runs gets one that takes pictures, and
-    /// so does one whose script takes none: as a new one's, which only blinks.
+    /// Ends the session.
     ///
     /// # Errors
-    /// Those of finding and opening it.
-    pub fn seeing(
-        common: &Common,
-        who: &str,
-        script: Option<&[u8]>,
-        output: &Output,
-    ) -> Result<Self, Fail> {
-        let mut live = Self::open(common, who, Options::default().preview(Preview::Jpeg))?;
-        if let Some(script) = script {
-            live.session.run(script)?;
-            live.ours = true;
-        } else if !live.shows_pictures() {
-            if live.session.is_running() && !live.bench.is_inside() {
-                let text = "the camera's script showed no picture and was stopped; `omv reset` starts it again";
-                match output.json {
-                    true => output.object(&json!({ "event": "replaced" }))?,
-                    false => remark(output, text),
-                }
-            }
-            live.session.run(PICTURES)?;
-            live.ours = true;
-        }
-        Ok(live)
-    }
-
-    /// Whether pictures come by themselves. What runs is given more time for its first one.
-    fn shows_pictures(&self) -> bool {
-        let comes = |limit| self.session.frame(limit).is_ok();
-        comes(IDLE) || self.session.is_running() && comes(BUSY)
-    }
-
-    /// Leaves the camera as it was found: a script that was started to see something is stopped.
-    ///
-    /// # Errors
-    /// Those of talking to the camera, and of keeping what should be kept.
+    /// Those of keeping what should be kept.
     pub fn close(self) -> Result<(), Fail> {
-        let stopped = match self.ours && self.session.is_running() {
-            true => self.session.stop(),
-            false => Ok(()),
-        };
         self.session.close();
-        self.bench.keep()?;
-        Ok(stopped?)
+        self.bench.keep()
     }
 }
 

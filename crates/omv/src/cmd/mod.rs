@@ -19,6 +19,7 @@ pub mod region;
 pub mod reset;
 pub mod romfs;
 pub mod run;
+pub mod seeing;
 pub mod serve;
 pub mod sim;
 pub mod snap;

@@ -161,14 +161,7 @@ fn whereabouts(live: &Live, watch: &Watch, output: &Output) -> Result<Option<Sta
 fn conclude(over: Over, args: &Run, took: Duration, output: &Output) -> Result<(), Fail> {
     let millis = took.as_millis() as u64;
     match over {
-        Over::Ended(Ended::Raised(traceback)) => {
-            let kind = clean(&traceback.kind);
-            let what = match traceback.message.is_empty() {
-                true => kind,
-                false => format!("{kind}: {}", clean(&traceback.message)),
-            };
-            Err(Fail::Raised { what })
-        }
+        Over::Ended(Ended::Raised(traceback)) => Err(Fail::raised(&traceback)),
         Over::Ended(Ended::Finished | Ended::Stopped) if output.json => {
             output.result(json!({ "how": "finished", "millis": millis }))
         }

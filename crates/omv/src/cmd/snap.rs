@@ -5,15 +5,15 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use omv_camera::Error;
 use omv_camera::session::{Appetite, Frames, Notice};
 use serde_json::json;
 
-use super::live::{FIRST, Live, aside, read_script};
+use super::live::aside;
+use super::seeing::{FIRST, Script, Seeing};
 use crate::cli::{Common, Record, Snap};
 use crate::fail::Fail;
 use crate::output::{Output, size};
-use crate::record::{Film, Kind};
+use crate::record::{Film, Kind, Recorded};
 use crate::shot::Shot;
 
 const LOOK: Duration = Duration::from_millis(100);
@@ -21,6 +21,8 @@ const LOOK: Duration = Duration::from_millis(100);
 const TELL: Duration = Duration::from_millis(250);
 /// Bytes of pictures that may wait for the disk.
 const WAITING: usize = 256 << 20;
+/// Bytes of text that may wait: why a script shows no picture is at the end of it.
+const TEXT: usize = 1 << 16;
 
 /// Runs `omv snap`.
 pub fn snap(common: &Common, args: &Snap, output: &Output) -> Result<(), Fail> {
@@ -34,10 +36,11 @@ pub fn snap(common: &Common, args: &Snap, output: &Output) -> Result<(), Fail> {
             });
         }
     };
-    let script = args.script.as_deref().map(read_script).transpose()?;
-    let live = Live::seeing(common, "omv snap", script.as_deref(), output)?;
-    let shot = whole_shot(&live);
-    let closed = live.close();
+    let script = Script::read(args.script.as_deref())?;
+    let appetite = Appetite::default();
+    let mut seeing = Seeing::open(common, "omv snap", script.as_ref(), appetite, output)?;
+    let shot = whole_shot(&mut seeing);
+    let closed = seeing.close(output);
     let shot = shot?;
     let bytes = match png {
         true => as_png(&shot).map_err(|error| Fail::file(&args.file, "writing", error))?,
@@ -59,20 +62,21 @@ pub fn snap(common: &Common, args: &Snap, output: &Output) -> Result<(), Fail> {
 }
 
 /// The next picture that decodes.
-fn whole_shot(live: &Live) -> Result<Shot, Fail> {
-    let until = Instant::now() + FIRST;
-    loop {
-        let shot = Shot::new(live.session.frame(FIRST)?);
-        if shot.rgb().is_some() && shot.jpeg().is_some() {
-            return Ok(shot);
-        }
-        if Instant::now() > until || live.bench.stop.asked() {
-            return Err(Error::NoFrame {
-                seconds: FIRST.as_secs_f32(),
+fn whole_shot(seeing: &mut Seeing) -> Result<Shot, Fail> {
+    let until = seeing.live.session.now() + FIRST;
+    while seeing.live.session.now() < until && !seeing.live.bench.stop.asked() {
+        match seeing.next(LOOK)? {
+            Some(Notice::Frame(frame)) => {
+                let shot = Shot::new(frame);
+                if shot.rgb().is_some() && shot.jpeg().is_some() {
+                    return Ok(shot);
+                }
             }
-            .into());
+            Some(Notice::Closed) => break,
+            _ => {}
         }
     }
+    Err(seeing.nothing())
 }
 
 fn end_of(path: &Path) -> Option<String> {
@@ -93,64 +97,17 @@ fn as_png(shot: &Shot) -> std::io::Result<Vec<u8>> {
 pub fn record(common: &Common, args: &Record, output: &Output) -> Result<(), Fail> {
     // What cannot be recorded is refused before a camera is touched.
     Kind::of(&args.file)?;
-    let script = args.script.as_deref().map(read_script).transpose()?;
-    let live = Live::seeing(common, "omv record", script.as_deref(), output)?;
-    let watch = live.session.watch_with(Appetite {
+    let script = Script::read(args.script.as_deref())?;
+    let appetite = Appetite {
         frames: Frames::All { bytes: WAITING },
-        text: 0,
-    });
-    let mut film = Film::create(&args.file)?;
-    let (mut told, mut last) = (Instant::now(), Instant::now());
-    let mut silent = false;
-    let pace = live.bench.pace();
-    loop {
-        pace.keep();
-        let enough = args.frames.is_some_and(|frames| film.frames() >= frames)
-            || args
-                .seconds
-                .is_some_and(|seconds| film.span().as_secs_f64() >= seconds);
-        if enough || live.bench.stop.asked() {
-            break;
-        }
-        match watch.next(LOOK) {
-            Some(Notice::Frame(frame)) => {
-                let at = frame.at;
-                film.add(&Shot::new(frame), at)?;
-                last = Instant::now();
-            }
-            Some(Notice::Closed) => break,
-            Some(Notice::Ended(_)) if film.frames() > 0 && args.script.is_some() => break,
-            Some(other) => aside(output, &other)?,
-            None if last.elapsed() > FIRST => {
-                silent = film.frames() == 0;
-                break;
-            }
-            None => {}
-        }
-        if output.is_live() && told.elapsed() > TELL {
-            told = Instant::now();
-            eprint!(
-                "\r{} pictures, {:.1} s ",
-                film.frames(),
-                film.span().as_secs_f64()
-            );
-            let _ = std::io::stderr().flush();
-        }
-    }
-    if output.is_live() {
-        eprintln!();
-    }
-    let dropped = watch.dropped().frames;
-    // The film first: whatever the camera does now, it is whole.
-    let recorded = film.finish()?;
-    let interrupted = live.bench.stop.asked();
-    live.close()?;
-    if silent || (recorded.frames == 0 && !interrupted) {
-        return Err(Error::NoFrame {
-            seconds: FIRST.as_secs_f32(),
-        }
-        .into());
-    }
+        text: TEXT,
+    };
+    let mut seeing = Seeing::open(common, "omv record", script.as_ref(), appetite, output)?;
+    let recorded = film(&mut seeing, args, output);
+    let dropped = seeing.dropped();
+    let closed = seeing.close(output);
+    let recorded = recorded?;
+    closed?;
     let files: Vec<_> = recorded
         .files
         .iter()
@@ -170,10 +127,65 @@ pub fn record(common: &Common, args: &Record, output: &Output) -> Result<(), Fai
             recorded.broken
         ),
     };
+    let pictures = match recorded.frames {
+        1 => "1 picture".to_owned(),
+        more => format!("{more} pictures"),
+    };
     output.line(&format!(
-        "{}: {} pictures in {seconds:.1} s, {}{lost}",
+        "{}: {pictures} in {seconds:.1} s, {}{lost}",
         files.first().map_or("", String::as_str),
-        recorded.frames,
-        size(recorded.bytes)
+        size(recorded.written)
     ))
+}
+
+/// Records until there is enough, or nothing more comes.
+fn film(seeing: &mut Seeing, args: &Record, output: &Output) -> Result<Recorded, Fail> {
+    let mut film = Film::create(&args.file)?;
+    let failed = roll(seeing, &mut film, args, output).err();
+    if output.is_live() {
+        eprintln!();
+    }
+    // The film first: whatever the camera does now, it is whole.
+    let recorded = film.finish()?;
+    match failed {
+        Some(fail) => Err(fail),
+        None if recorded.frames == 0 && !seeing.live.bench.stop.asked() => Err(seeing.nothing()),
+        None => Ok(recorded),
+    }
+}
+
+fn roll(seeing: &mut Seeing, film: &mut Film, args: &Record, output: &Output) -> Result<(), Fail> {
+    let (mut told, mut last) = (Instant::now(), Instant::now());
+    let pace = seeing.live.bench.pace();
+    loop {
+        pace.keep();
+        let enough = args.frames.is_some_and(|frames| film.frames() >= frames)
+            || args
+                .seconds
+                .is_some_and(|seconds| film.span().as_secs_f64() >= seconds);
+        if enough || seeing.live.bench.stop.asked() {
+            return Ok(());
+        }
+        match seeing.next(LOOK)? {
+            Some(Notice::Frame(frame)) => {
+                let at = frame.at;
+                film.add(&Shot::new(frame), at)?;
+                last = Instant::now();
+            }
+            Some(Notice::Closed) => return Ok(()),
+            Some(Notice::Ended(_)) if film.frames() > 0 && args.script.is_some() => return Ok(()),
+            Some(other) => aside(output, &other)?,
+            None if last.elapsed() > FIRST => return Ok(()),
+            None => {}
+        }
+        if output.is_live() && told.elapsed() > TELL {
+            told = Instant::now();
+            eprint!(
+                "\r{} pictures, {:.1} s ",
+                film.frames(),
+                film.span().as_secs_f64()
+            );
+            let _ = std::io::stderr().flush();
+        }
+    }
 }

@@ -3,9 +3,9 @@
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
-use omv_camera::session::Notice;
+use omv_camera::session::{Appetite, Notice};
 
-use super::live::{Live, read_script};
+use super::seeing::{Script, Seeing};
 use crate::cli::{Common, View};
 use crate::fail::Fail;
 use crate::output::{Output, size};
@@ -37,24 +37,25 @@ pub fn run(common: &Common, args: &View, output: &Output) -> Result<(), Fail> {
     if !(io::stdout().is_terminal() && io::stdin().is_terminal()) {
         return Err(none());
     }
-    let script = args.script.as_deref().map(read_script).transpose()?;
-    let live = Live::seeing(common, "omv view", script.as_deref(), output)?;
+    let script = Script::read(args.script.as_deref())?;
+    let appetite = Appetite::default();
+    let mut seeing = Seeing::open(common, "omv view", script.as_ref(), appetite, output)?;
     let opened = Terminal::open(args.way).map_err(|_| none());
     let shown = opened.and_then(|(terminal, keys)| {
-        let done = show(&live, &terminal, &keys);
+        let done = show(&mut seeing, &terminal, &keys);
         drop(terminal);
         done
     });
-    live.close()?;
+    let closed = seeing.close(output);
     let dropped = shown?;
+    closed?;
     if dropped > 0 && !output.json {
         eprintln!("{dropped} pictures came faster than the terminal draws.");
     }
     Ok(())
 }
 
-fn show(live: &Live, terminal: &Terminal, keys: &Keys) -> Result<u64, Fail> {
-    let watch = live.session.watch();
+fn show(seeing: &mut Seeing, terminal: &Terminal, keys: &Keys) -> Result<u64, Fail> {
     let mut pace = Pace {
         since: Instant::now(),
         shown: 0,
@@ -64,13 +65,14 @@ fn show(live: &Live, terminal: &Terminal, keys: &Keys) -> Result<u64, Fail> {
     };
     let mut out = io::stdout();
     let mut state = "waiting for a picture; `q` leaves".to_owned();
-    let clock = live.bench.pace();
+    let clock = seeing.live.bench.pace();
     loop {
         clock.keep();
-        if live.bench.stop.asked() || keys.pressed().is_some_and(|key| LEAVE.contains(&key)) {
-            return Ok(watch.dropped().frames);
+        if seeing.live.bench.stop.asked() || keys.pressed().is_some_and(|key| LEAVE.contains(&key))
+        {
+            return Ok(seeing.dropped());
         }
-        let done = match watch.next(LOOK) {
+        let done = match seeing.next(LOOK)? {
             Some(Notice::Frame(frame)) => {
                 let bytes = frame.data.len();
                 let shot = Shot::new(frame);
@@ -82,7 +84,7 @@ fn show(live: &Live, terminal: &Terminal, keys: &Keys) -> Result<u64, Fail> {
                     " {width} x {height}  {}  {}  {} dropped  q leaves",
                     size(bytes as u64),
                     pace.line,
-                    watch.dropped().frames
+                    seeing.dropped()
                 );
                 draw(&mut out, terminal, rgb, (width, height), &status)
             }
@@ -90,7 +92,7 @@ fn show(live: &Live, terminal: &Terminal, keys: &Keys) -> Result<u64, Fail> {
                 state = "the camera left; waiting for it".into();
                 draw(&mut out, terminal, &[], (0, 0), &state)
             }
-            Some(Notice::Closed) => return Ok(watch.dropped().frames),
+            Some(Notice::Closed) => return Ok(seeing.dropped()),
             None if !state.is_empty() => draw(&mut out, terminal, &[], (0, 0), &state),
             _ => Ok(()),
         };

@@ -98,8 +98,10 @@ pub struct Recorded {
     pub frames: u64,
     /// From the first picture to the last.
     pub span: Duration,
-    /// Bytes of pictures.
+    /// Bytes of pictures, as the camera sent them.
     pub bytes: u64,
+    /// Bytes of the film's files.
+    pub written: u64,
     /// Pictures left out because they were not whole.
     pub broken: u64,
     /// The files.
@@ -217,7 +219,7 @@ impl Film {
         self.last
     }
 
-    /// Ends the film.
+    /// Ends the film. One without pictures leaves nothing behind.
     ///
     /// # Errors
     /// Those of writing.
@@ -226,10 +228,25 @@ impl Film {
             .map_err(|error| Fail::file(&self.path, "writing", error))?;
         let mut files = self.files;
         files.rotate_left(1);
+        if self.frames == 0 {
+            for table in files.drain(..) {
+                let _ = fs::remove_file(table);
+            }
+            if self.kind == Kind::Folder {
+                // Not if there is something else in it.
+                let _ = fs::remove_dir(&self.path);
+            }
+        }
+        let films = files.iter().take(files.len().saturating_sub(1));
+        let length = |film: &PathBuf| fs::metadata(film).map_or(0, |about| about.len());
         Ok(Recorded {
             frames: self.frames,
             span: self.last,
             bytes: self.bytes,
+            written: match self.kind {
+                Kind::Folder => self.bytes,
+                _ => films.map(length).sum(),
+            },
             broken: self.broken,
             files,
         })
@@ -283,6 +300,25 @@ mod tests {
         assert_eq!(lines[0], "frame,seconds,camera_frame,width,height,bytes");
         assert!(lines[2].starts_with("2,0.040000,11,16,8,"), "{table}");
         assert_eq!(lines.len(), 4);
+    }
+
+    #[test]
+    fn a_film_says_how_long_its_file_is_and_one_without_pictures_leaves_none() {
+        let folder = folder();
+        for name in ["out.avi", "out.gif"] {
+            let path = folder.path().join(name);
+            let recorded = film(&path, &[(16, 8); 3]);
+            assert_eq!(recorded.written, fs::metadata(path).unwrap().len());
+        }
+        let all = fs::read_dir(folder.path()).unwrap().count();
+        for name in ["none.avi", "none/"] {
+            assert!(film(&folder.path().join(name), &[]).files.is_empty());
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), all);
+        fs::create_dir(folder.path().join("mine")).unwrap();
+        fs::write(folder.path().join("mine/notes"), "").unwrap();
+        film(&folder.path().join("mine/"), &[]);
+        assert!(folder.path().join("mine/notes").exists());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use omv_camera::Error;
 use omv_camera::session::Session;
 use serde_json::{Value, json};
 
-use crate::cmd::live::PICTURES;
+use crate::cmd::seeing::PICTURES;
 use crate::dataset::{ALIKE, Added, Class, check_label, classes};
 use crate::fail::Fail;
 use crate::shot::Shot;

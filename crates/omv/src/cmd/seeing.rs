@@ -99,7 +99,7 @@ impl Seeing {
                 said: String::new(),
             });
             seeing.live.session.run(&script.bytes)?;
-        } else if !seeing.shows_pictures() {
+        } else if !seeing.shows_pictures(output) {
             let live = &seeing.live;
             if live.session.is_running() && !live.bench.is_inside() {
                 let text = "the camera's script showed no picture and was stopped; `omv reset` starts it again";
@@ -135,10 +135,16 @@ impl Seeing {
     }
 
     /// Whether pictures come by themselves. What runs is given more time for its first one.
-    fn shows_pictures(&self) -> bool {
+    fn shows_pictures(&self, output: &Output) -> bool {
         let session = &self.live.session;
         let comes = |limit| session.frame(limit).is_ok();
-        comes(IDLE) || session.is_running() && comes(BUSY)
+        if comes(IDLE) {
+            return true;
+        }
+        if session.is_running() && output.is_live() && !self.live.bench.is_inside() {
+            remark(output, "a script runs; waiting for its first picture");
+        }
+        session.is_running() && comes(BUSY)
     }
 
     /// The next notice of this script, if one comes within `limit`.

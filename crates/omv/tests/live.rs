@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Desk, text};
+use common::{Desk, Ran, text};
 
 /// Cameras of both protocols, and one whose console begins with the prompt's banner.
 const CAMERAS: [&str; 3] = [
@@ -385,6 +385,27 @@ fn a_script_that_shows_no_picture_says_why() {
         (ran.error_code().as_str(), ran.err.as_str()),
         ("no-frame", "")
     );
+}
+
+#[test]
+fn ctrl_c_ends_the_wait_for_a_picture() {
+    let desk = Desk::new();
+    desk.write("endless.py", ENDLESS.as_bytes());
+    let _camera = desk.sim(&[]);
+    desk.until("rt1062", "run");
+    for way in [["snap", "one.jpg"], ["record", "film.avi"]] {
+        let words = [&way[..], &["--script", "endless.py", "-c", "rt1062"]].concat();
+        let mut command = desk.command(&words);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        std::thread::sleep(Duration::from_secs(2));
+        let begun = Instant::now();
+        interrupt(&child);
+        let ran = Ran::of(child.wait_with_output().unwrap());
+        assert!(ran.err.contains("error[stopped]"), "{way:?}: {}", ran.err);
+        assert!(begun.elapsed() < Duration::from_secs(4), "{way:?}");
+        assert!(!desk.path(way[1]).exists(), "{way:?}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use omv_camera::Error;
 use omv_camera::session::{Appetite, Ended, Notice, Options, Preview, Watch};
 use serde_json::json;
 
@@ -100,6 +101,9 @@ impl Seeing {
             });
             seeing.live.session.run(&script.bytes)?;
         } else if !seeing.shows_pictures(output) {
+            if seeing.live.bench.stop.asked() {
+                return Err(seeing.nothing());
+            }
             let live = &seeing.live;
             if live.session.is_running() && !live.bench.is_inside() {
                 let text = "the camera's script showed no picture and was stopped; `omv reset` starts it again";
@@ -205,11 +209,17 @@ impl Seeing {
         }
     }
 
-    /// What it is that no picture came within [`FIRST`].
+    /// What it is that no picture came within [`FIRST`], or until somebody had enough of waiting.
     pub fn nothing(&mut self) -> Fail {
+        if self.live.bench.stop.asked() {
+            return Fail::Camera(Error::Stopped {
+                doing: "waiting for a picture".into(),
+                state: "nothing was written".into(),
+            });
+        }
         let seconds = FIRST.as_secs_f32();
-        if !self.ours || self.unseen.is_none() {
-            return Fail::Camera(omv_camera::Error::NoFrame { seconds });
+        if self.unseen.is_none() {
+            return Fail::Camera(Error::NoFrame { seconds });
         }
         self.tell_what_it_said();
         Fail::Unseen {

@@ -149,7 +149,7 @@ fn film(seeing: &mut Seeing, args: &Record, output: &Output) -> Result<Recorded,
     let recorded = film.finish()?;
     match failed {
         Some(fail) => Err(fail),
-        None if recorded.frames == 0 && !seeing.live.bench.stop.asked() => Err(seeing.nothing()),
+        None if recorded.frames == 0 => Err(seeing.nothing()),
         None => Ok(recorded),
     }
 }

@@ -228,10 +228,9 @@ impl Film {
             .map_err(|error| Fail::file(&self.path, "writing", error))?;
         let mut files = self.files;
         files.rotate_left(1);
+        self.times.finish();
         if self.frames == 0 {
-            for table in files.drain(..) {
-                let _ = fs::remove_file(table);
-            }
+            files.clear();
             if self.kind == Kind::Folder {
                 // Not if there is something else in it.
                 let _ = fs::remove_dir(&self.path);
@@ -315,6 +314,13 @@ mod tests {
             assert!(film(&folder.path().join(name), &[]).files.is_empty());
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), all);
+        // What is there already stays, the table of an older film too.
+        let table = folder.path().join("out.avi.csv");
+        let before = fs::read(&table).unwrap();
+        film(&folder.path().join("out.avi"), &[]);
+        assert_eq!(fs::read(&table).unwrap(), before);
+        film(&folder.path().join("out.avi"), &[(16, 8)]);
+        assert!(fs::read(&table).unwrap().len() < before.len());
         fs::create_dir(folder.path().join("mine")).unwrap();
         fs::write(folder.path().join("mine/notes"), "").unwrap();
         film(&folder.path().join("mine/"), &[]);

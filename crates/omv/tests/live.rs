@@ -358,6 +358,18 @@ fn a_script_that_shows_no_picture_says_why() {
             assert!(begun.elapsed() < Duration::from_secs(8), "{told}");
         }
     }
+    // However much it said before.
+    let line = "it says a lot, ".repeat(20);
+    let lines = format!("# omv-sim: print {line}\n# omv-sim: wait 10\n").repeat(400);
+    desk.write("long.py", format!("{lines}{RAISES}").as_bytes());
+    let words = ["snap", "one.jpg", "--script", "long.py", "-c", CAMERAS[0]];
+    let ran = desk.omv(&words);
+    assert_eq!(ran.code, Some(10), "{}", ran.err);
+    assert!(
+        ran.err.contains("  File \"long.py\", line"),
+        "{}",
+        ran.err.len()
+    );
     desk.write("endless.py", ENDLESS.as_bytes());
     let words = [
         "snap",

@@ -77,6 +77,16 @@ struct Unseen {
     said: String,
 }
 
+impl Unseen {
+    /// Why it shows nothing is at the end of what it says.
+    fn hear(&mut self, bytes: &[u8]) {
+        self.said.push_str(&self.cleaner.push(bytes));
+        let over = self.said.len().saturating_sub(SAID);
+        let cut = (over..).find(|at| self.said.is_char_boundary(*at));
+        self.said.drain(..cut.unwrap_or_default());
+    }
+}
+
 impl Seeing {
     /// Opens the one camera that is meant, and runs the script, if there is one. A camera on which no
     /// script runs gets one that takes pictures, and so does one whose script takes none: as a new
@@ -170,9 +180,7 @@ impl Seeing {
                 return Ok(None);
             }
             Some(Notice::Frame(_)) => self.unseen = None,
-            Some(Notice::Text(bytes)) if unseen.said.len() < SAID => {
-                unseen.said.push_str(&unseen.cleaner.push(bytes));
-            }
+            Some(Notice::Text(bytes)) => unseen.hear(bytes),
             Some(Notice::Ended(ended)) if *ended != Ended::Lost => {
                 let ended = ended.clone();
                 let Some(frame) = self.late_frame() else {
@@ -187,7 +195,12 @@ impl Seeing {
     }
 
     fn late_frame(&mut self) -> Option<Notice> {
-        while let Some(notice) = self.watch.next(LATE) {
+        // Whatever else the camera goes on to say does not make it longer.
+        let until = self.live.session.now() + LATE;
+        while let Some(notice) = self
+            .watch
+            .next(until.saturating_sub(self.live.session.now()))
+        {
             if matches!(notice, Notice::Frame(_)) {
                 self.unseen = None;
                 return Some(notice);
@@ -230,6 +243,9 @@ impl Seeing {
     fn tell_what_it_said(&mut self) {
         self.tell = self.unseen.take().map(|mut unseen| {
             unseen.said.push_str(&unseen.cleaner.finish());
+            if !unseen.said.is_empty() && !unseen.said.ends_with('\n') {
+                unseen.said.push('\n');
+            }
             unseen.said
         });
     }
